@@ -18,7 +18,7 @@ export function createDrain(): Drain {
 
   function leave(): void {
     inFlight -= 1
-    if (inFlight === 0) for (const wake of [...waiting]) wake()
+    if (inFlight === 0) for (const wake of waiting) wake()
   }
 
   return {
