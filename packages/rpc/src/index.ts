@@ -1,1 +1,49 @@
-export {}
+export { RpcError, type RpcErrorCode } from './rpc-error.ts'
+export {
+  RESOURCE_KINDS,
+  type Ack,
+  type AttestRequest,
+  type AttestResponse,
+  type CreateTokenRequest,
+  type CreateTokenResponse,
+  type Entry,
+  type EntryDraft,
+  type Hello,
+  type IssueRequest,
+  type IssueResponse,
+  type ListEntriesRequest,
+  type ListEntriesResponse,
+  type Nack,
+  type PolicyRevision,
+  type Report,
+  type Resource,
+  type ResourceChunk,
+  type ResourceKindName,
+  type ResourceRevision,
+  type ResourceStatus,
+  type SidecarStatus,
+  type Status,
+  type SvidMessage,
+  type SyncPush,
+  type SyncRequestMessage,
+} from './messages.ts'
+export {
+  encodeEndpoints,
+  encodeServiceConfig,
+  parseEndpoints,
+  parseServiceConfig,
+  type Endpoints,
+  type ServiceConfig,
+  type ServiceEndpoints,
+} from './payloads.ts'
+export { controlPlaneId, operatorId, type Caller } from './caller.ts'
+export { chunkResource, createReassembler, CHUNK_BYTES, type Reassembler } from './chunks.ts'
+export type { AdminHandlers, ControlPlaneHandlers, SyncServerStream } from './handlers.ts'
+export { startControlPlaneServer, type ControlPlaneServer } from './server.ts'
+export {
+  connectControlPlane,
+  type AdminClient,
+  type CallOptions,
+  type ControlPlaneClient,
+  type SyncClientStream,
+} from './client.ts'
