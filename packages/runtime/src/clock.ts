@@ -16,28 +16,32 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
-  after(delayMs, fire) {
-    const timer = setTimeout(fire, Math.min(delayMs, LONGEST_TIMER_MS))
-    timer.unref()
-    return { [Symbol.dispose]: () => clearTimeout(timer) }
-  },
+  after: (delayMs, fire) => startTimer(delayMs, fire, (timer) => timer.unref()),
   sleep(delayMs, signal) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error)
       const onAbort = (): void => {
-        clearTimeout(timer)
+        timer[Symbol.dispose]()
         reject(signal?.reason as Error)
       }
-      const timer = setTimeout(
-        () => {
-          signal?.removeEventListener('abort', onAbort)
-          resolve()
-        },
-        Math.min(delayMs, LONGEST_TIMER_MS),
-      )
+      const timer = startTimer(delayMs, () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
       signal?.addEventListener('abort', onAbort, { once: true })
     })
   },
+}
+
+function startTimer(delayMs: number, fire: () => void, armed?: (timer: NodeJS.Timeout) => void): Disposable {
+  let timer: NodeJS.Timeout
+  const arm = (restMs: number): void => {
+    const pieceMs = Math.min(restMs, LONGEST_TIMER_MS)
+    timer = setTimeout(() => (restMs > pieceMs ? arm(restMs - pieceMs) : fire()), pieceMs)
+    armed?.(timer)
+  }
+  arm(delayMs)
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 /** `sleep` for loops: false when the wait was aborted instead of throwing. */

@@ -17,9 +17,10 @@ export function parseDuration(text: string): number {
 /** Milliseconds → the two largest units that matter: `59m 12s`, `3d 4h`, `250ms`. Negative spans keep their sign. */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 0) return `-${formatDuration(-durationMs)}`
-  if (durationMs < 1000) return `${Math.round(durationMs)}ms`
+  const roundedMs = Math.round(durationMs)
+  if (roundedMs < 1000) return `${roundedMs}ms`
   const parts: string[] = []
-  let restMs = durationMs
+  let restMs = roundedMs
   for (const unit of ['d', 'h', 'm', 's'] as const) {
     const count = Math.floor(restMs / UNIT_MS[unit])
     restMs -= count * UNIT_MS[unit]

@@ -24,7 +24,10 @@ export function createWatch<T>(initial: T): WatchSource<T> {
     set(value) {
       if (Object.is(value, current)) return
       current = value
-      for (const listener of listeners) listener(value)
+      for (const listener of listeners) {
+        if (!Object.is(value, current)) return // a listener has set a newer value, and everybody has heard that one
+        listener(value)
+      }
     },
     subscribe(listener) {
       const own = (value: T): void => listener(value)
