@@ -1,1 +1,5 @@
-export {}
+export { createSidecarConfig, type SidecarConfig, type SidecarSource } from './config.ts'
+export { SidecarError, type SidecarErrorCode } from './error.ts'
+export { type ReadinessReason } from './readiness.ts'
+export { sidecarSettings, type AccessLogTarget, type OutboundRoute, type SidecarSettings } from './settings.ts'
+export { startSidecar, type Sidecar, type SidecarAddresses, type SidecarDeps } from './sidecar.ts'

@@ -1,0 +1,3 @@
+/** Why a sidecar is not ready. */
+export type ReadinessReason =
+  'no_svid' | 'svid_expired' | 'no_trust_bundle' | 'no_policy' | 'app_unreachable' | 'draining'
