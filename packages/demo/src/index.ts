@@ -1,1 +1,8 @@
-export {}
+export { bankPolicy, startBankMesh } from './bank/bank-mesh.ts'
+export { runDemo, type DemoOptions } from './demo.ts'
+export { type AccessRecord } from './mesh/access-records.ts'
+export { createMeshClient, type CallOptions, type MeshClient, type MeshResponse } from './mesh/client.ts'
+export { runPicket, startMesh, type CommandResult, type Mesh, type MeshOptions } from './mesh/mesh.ts'
+export { type Operator } from './mesh/operator.ts'
+export { type MeshProcess } from './mesh/process.ts'
+export { type AppOptions, type MeshService } from './mesh/service.ts'

@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  createBundleSource,
+  parseCertificatesPem,
+  parsePrivateKeyPem,
+  parseTrustBundlePem,
+  parseTrustDomain,
+  parseX509Svid,
+} from '@picket/identity'
+import { connectControlPlane, type SidecarStatus, type Status } from '@picket/rpc'
+import { createWatch, silentLogger, systemClock, type HostPort } from '@picket/runtime'
+
+/** What an operator does to the mesh, over the same gRPC that the command line uses, without a process per action. */
+export interface Operator extends AsyncDisposable {
+  /** An entry `service:NAME` → `spiffe://TRUST_DOMAIN/NAME`. */
+  createEntry(name: string): Promise<void>
+  /** Resolves when the entry is gone. */
+  deleteEntry(name: string): Promise<void>
+  createToken(name: string): Promise<string>
+  /** Resolves with the revision when `sidecars` of them have acknowledged it. */
+  pushPolicy(bundleFile: string, sidecars?: number): Promise<string>
+  rotate(name: string): Promise<void>
+  status(): Promise<Status>
+  /** Polls the status until `accept` holds; throws after 20 s, saying `what` did not come true. */
+  until(what: string, accept: (status: Status) => boolean): Promise<Status>
+}
+
+export interface OperatorOptions {
+  readonly dataDir: string
+  readonly address: HostPort
+  readonly trustDomain: string
+}
+
+export async function connectOperator({ dataDir, address, trustDomain }: OperatorOptions): Promise<Operator> {
+  const domain = parseTrustDomain(trustDomain)
+  const file = (name: string): Promise<string> => readFile(join(dataDir, 'operator', name), 'utf8')
+  const [chain, key, bundle] = await Promise.all([file('svid.pem'), file('key.pem'), file('bundle.pem')])
+  const svid = parseX509Svid(parseCertificatesPem(chain), parsePrivateKeyPem(key))
+  const client = connectControlPlane(
+    {
+      bundles: createWatch(createBundleSource([parseTrustBundlePem(bundle, domain)])),
+      svid: createWatch(svid),
+      clock: systemClock,
+      logger: silentLogger,
+    },
+    { address, trustDomain: domain },
+  )
+  const spiffeId = (name: string): string => `${domain.id}/${name}`
+  const status = (): Promise<Status> => client.admin.getStatus()
+
+  async function until(what: string, accept: (status: Status) => boolean): Promise<Status> {
+    for (let attempt = 0; attempt < 400; attempt++) {
+      const current = await status()
+      if (accept(current)) return current
+      await systemClock.sleep(50)
+    }
+    throw new Error(`waited 20 s in vain: ${what}`)
+  }
+
+  return {
+    status,
+    until,
+    async createEntry(name) {
+      const draft = { spiffeId: spiffeId(name), selectors: [`service:${name}`], ttlSeconds: 0, dnsNames: [], service: '' }
+      await client.admin.createEntry(draft)
+    },
+    async deleteEntry(name) {
+      const { entries } = await client.admin.listEntries({ pageSize: 0, pageToken: '' })
+      for (const entry of entries) if (entry.spiffeId === spiffeId(name)) await client.admin.deleteEntry(entry.id)
+    },
+    createToken: async (name) =>
+      (await client.admin.createToken({ selectors: [`service:${name}`], ttlSeconds: 0 })).token,
+    async pushPolicy(bundleFile, sidecars = 0) {
+      const { revision } = await client.admin.pushPolicy(await readFile(bundleFile))
+      await until(
+        `every sidecar has acknowledged policy ${revision}`,
+        (now) => now.sidecars.filter((sidecar) => holds(sidecar, revision)).length >= sidecars,
+      )
+      return revision
+    },
+    async rotate(name) {
+      const serial = async (): Promise<string | undefined> =>
+        (await status()).sidecars.find((sidecar) => sidecar.spiffeId === spiffeId(name))?.svidSerial
+      const before = await serial()
+      await client.admin.rotateSvids(spiffeId(name))
+      await until(`${name} reports a new serial number`, ({ sidecars }) =>
+        sidecars.some((sidecar) => sidecar.spiffeId === spiffeId(name) && sidecar.svidSerial !== before),
+      )
+    },
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  }
+}
+
+function holds(sidecar: SidecarStatus, revision: string): boolean {
+  return sidecar.resources.some((r) => r.kind === 'policy-bundle' && r.ackedRevision === revision)
+}
