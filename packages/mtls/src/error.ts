@@ -1,0 +1,13 @@
+import { PicketError } from '@picket/runtime'
+
+export type MtlsErrorCode = 'ERR_PORT_IN_USE' | 'ERR_LISTEN'
+
+/** Thrown when a listener cannot start. A refused peer is a value, see `PeerRefusal`. */
+export class MtlsError extends PicketError {
+  readonly code: MtlsErrorCode
+
+  constructor(code: MtlsErrorCode, message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
+    super(message, options)
+    this.code = code
+  }
+}
