@@ -50,7 +50,7 @@ async function start(
   stack: AsyncDisposableStack,
 ): Promise<Entrant[]> {
   const authority = createOpensslAuthority(join(folder, 'certs'), 'bank.test')
-  const [service, caller] = [authority.issue('payments'), authority.issue('gateway')]
+  const [service, caller] = [authority.issue('accounts'), authority.issue('gateway')]
   const [upstreamPort = 0, ...ports] = await freePorts(1 + 2 * contestants.length)
   const routes = contestants.map((_, index) => ({ from: ports[2 * index]!, to: ports[2 * index + 1]! }))
   stack.use(startUpstream(join(folder, 'upstream'), upstreamPort))

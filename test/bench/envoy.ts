@@ -93,7 +93,7 @@ function connectionManager(site: Site): object {
 
 function rbac({ caller }: Site): object {
   const method = { header: { name: ':method', string_match: { exact: 'GET' } } }
-  const path = { url_path: { path: { prefix: '/v1/' } } }
+  const path = { url_path: { path: { prefix: '/accounts/' } } }
   return {
     name: 'envoy.filters.http.rbac',
     typed_config: {

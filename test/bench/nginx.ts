@@ -13,7 +13,7 @@ import type { Contestant, Site } from './site.ts'
 const LONG_LIVED = 'keepalive_timeout 1h; keepalive_requests 1000000000; keepalive_time 24h;'
 
 export function startUpstream(folder: string, port: number): StartedProcess {
-  const body = '{"payment":"42","state":"booked"}'.padEnd(1024, ' ')
+  const body = '{"account":"42","state":"open"}'.padEnd(1024, ' ')
   return startNginx(
     folder,
     `access_log off; server { listen 127.0.0.1:${port}; default_type application/json; return 200 '${body}'; }`,

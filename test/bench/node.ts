@@ -11,14 +11,19 @@ export const sidecar: Contestant = {
   missing: undefined,
   accessLog: 'access.log',
   start({ folder, port, upstreamPort, service }) {
-    const args = [
-      ...(process.env.PICKET_BENCH_NODE_OPTIONS?.split(' ') ?? []),
-      ...[join(ROOT, 'packages/cli/src/main.ts'), 'sidecar'],
-      ...['--svid', service.svid, '--key', service.key, '--trust-bundle', service.bundle],
-      ...['--policy', join(ROOT, 'policies/authz.bundle.tar.gz')],
-      ...['--inbound', `127.0.0.1:${port}`, '--app', `127.0.0.1:${upstreamPort}`],
-      ...['--admin', '127.0.0.1:0', '--access-log', join(folder, 'access.log')],
-    ]
+    const flags = {
+      svid: service.svid,
+      key: service.key,
+      'trust-bundle': service.bundle,
+      policy: join(ROOT, 'policies/authz.bundle.tar.gz'),
+      inbound: `127.0.0.1:${port}`,
+      app: `127.0.0.1:${upstreamPort}`,
+      admin: '127.0.0.1:0',
+      'access-log': join(folder, 'access.log'),
+    }
+    const nodeOptions = process.env.PICKET_BENCH_NODE_OPTIONS?.split(' ') ?? []
+    const settings = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])
+    const args = [...nodeOptions, join(ROOT, 'packages/cli/src/main.ts'), 'sidecar', ...settings]
     return startProcess(process.execPath, args, folder, join(folder, 'output.log'))
   },
 }

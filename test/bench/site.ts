@@ -24,9 +24,9 @@ export interface Contestant {
 
 /** The call that every contestant is asked to serve: a head of about 1 KB, as one service sends to another. */
 export const CALL = {
-  path: '/v1/payments/42?currency=EUR',
+  path: '/accounts/42?currency=EUR',
   headers: {
-    Host: 'payments.mesh',
+    Host: 'accounts.mesh',
     'User-Agent': 'bank-gateway/3.4.1 (linux; x64) http-client/2.9',
     Accept: 'application/json',
     'Accept-Encoding': 'gzip, deflate, br',
