@@ -1,1 +1,47 @@
-export {}
+export {
+  createCertificate,
+  encodeCertificatesPem,
+  parseCertificate,
+  parseCertificatesPem,
+  type Certificate,
+  type CertificateTemplate,
+} from './certificate.ts'
+export { createCsr, MAX_CSR_BYTES, parseCsr, type Csr } from './csr.ts'
+export { EMPTY_NAME, encodeName } from './distinguished-name.ts'
+export { IdentityError, type IdentityErrorCode } from './error.ts'
+export {
+  authorityKeyId,
+  basicConstraints,
+  extendedKeyUsage,
+  keyUsage,
+  nameConstraints,
+  subjectAltName,
+  subjectKeyId,
+  type Extension,
+  type KeyUsage,
+} from './extension.ts'
+export type { GeneralName, NameConstraints, NameKind } from './extension-reader.ts'
+export type { KeyAlgorithm, SignatureAlgorithm } from './key-algorithm.ts'
+export {
+  encodePrivateKeyPem,
+  generateKeyPair,
+  parsePrivateKeyPem,
+  toKeyPair,
+  type KeyPair,
+  type PrivateKey,
+} from './key-pair.ts'
+export { OID } from './oid.ts'
+export { toPublicKeyInfo, type PublicKeyInfo } from './public-key.ts'
+export { createBundleSource, type BundleSet, type BundleSource, type SvidSource } from './source.ts'
+export { parseSpiffeId, toSpiffeId, type SpiffeId } from './spiffe-id.ts'
+export { lintX509Svid, MAX_CHAIN_CERTIFICATES, parseX509Svid, type X509Svid } from './svid.ts'
+export { SVID_REFUSALS, type SvidRefusal, type SvidRefusalCode } from './svid-refusal.ts'
+export {
+  encodeTrustBundle,
+  encodeTrustBundlePem,
+  parseTrustBundle,
+  parseTrustBundlePem,
+  type TrustBundle,
+} from './trust-bundle.ts'
+export { parseTrustDomain, type TrustDomain } from './trust-domain.ts'
+export { NOT_BEFORE_ALLOWANCE_MS, verifyX509Svid, type VerifiedSvid } from './verify.ts'

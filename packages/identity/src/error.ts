@@ -1,0 +1,24 @@
+import { PicketError } from '@picket/runtime'
+
+export type IdentityErrorCode =
+  | 'ERR_TRUST_DOMAIN'
+  | 'ERR_SPIFFE_ID'
+  | 'ERR_DER'
+  | 'ERR_PEM'
+  | 'ERR_KEY'
+  | 'ERR_UNSUPPORTED_ALGORITHM'
+  | 'ERR_CERTIFICATE'
+  | 'ERR_CSR'
+  | 'ERR_CSR_PROOF'
+  | 'ERR_SVID'
+  | 'ERR_TRUST_BUNDLE'
+
+/** Thrown by every parser of this package, and by nothing else in it. A refused peer is a value, see `SvidRefusal`. */
+export class IdentityError extends PicketError {
+  readonly code: IdentityErrorCode
+
+  constructor(code: IdentityErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.code = code
+  }
+}

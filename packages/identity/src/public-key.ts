@@ -1,0 +1,47 @@
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import type { DerElement } from './der-element.ts'
+import { parseDer } from './der.ts'
+import { IdentityError } from './error.ts'
+import { readPublicKeyInfo, type KeyAlgorithm } from './key-algorithm.ts'
+
+/**
+ * A SubjectPublicKeyInfo. Its form is checked when it is read; making a `KeyObject` of it (which checks that the point
+ * lies on its curve) costs more than reading a whole certificate, so that happens when the key is first used.
+ */
+export class PublicKeyInfo {
+  readonly der: Buffer
+  readonly algorithm: KeyAlgorithm
+  /**
+   * What identifies the key in SKI and AKI extensions: the first 160 bits of SHA-256 over the key's octets, in
+   * hexadecimal (RFC 7093 section 2, method 1).
+   */
+  readonly keyId: string
+  #key: KeyObject | undefined
+
+  /** Throws `ERR_DER`, `ERR_KEY`, `ERR_UNSUPPORTED_ALGORITHM`. */
+  constructor(spki: DerElement) {
+    const { algorithm, keyOctets } = readPublicKeyInfo(spki)
+    this.der = spki.der
+    this.algorithm = algorithm
+    this.keyId = hash('sha256', keyOctets, 'hex').slice(0, 40)
+  }
+
+  /** Throws `ERR_KEY` when the octets are no key after all. */
+  get key(): KeyObject {
+    this.#key ??= importKey(this.der)
+    return this.#key
+  }
+}
+
+/** The SubjectPublicKeyInfo of a key that Node holds. */
+export function toPublicKeyInfo(key: KeyObject): PublicKeyInfo {
+  return new PublicKeyInfo(parseDer(key.export({ type: 'spki', format: 'der' })))
+}
+
+function importKey(der: Buffer): KeyObject {
+  try {
+    return createPublicKey({ key: der, type: 'spki', format: 'der' })
+  } catch (cause) {
+    throw new IdentityError('ERR_KEY', 'the public key is not a valid one', { cause })
+  }
+}

@@ -1,0 +1,118 @@
+import type { Certificate } from './certificate.ts'
+import { IdentityError } from './error.ts'
+import { EMPTY_NAME } from './distinguished-name.ts'
+import { toKeyPair, type PrivateKey } from './key-pair.ts'
+import { OID } from './oid.ts'
+import { toPublicKeyInfo } from './public-key.ts'
+import { parseSpiffeId, type SpiffeId } from './spiffe-id.ts'
+import { refuseSvid, type SvidRefusal } from './svid-refusal.ts'
+
+/** A workload's own X.509-SVID with its private key. */
+export interface X509Svid {
+  readonly id: SpiffeId
+  /** Leaf first, then intermediates; the root stays in the trust bundle. */
+  readonly chain: readonly Certificate[]
+  readonly privateKey: PrivateKey
+  /** The span in which every certificate of the chain is valid. */
+  readonly notBefore: Date
+  readonly notAfter: Date
+}
+
+/** The most certificates in a chain, leaf included. */
+export const MAX_CHAIN_CERTIFICATES = 8
+
+/**
+ * A chain and its key → an SVID of ours, by the leaf rules of X509-SVID.md sections 2 to 5. Whether anybody trusts it is
+ * `verifyX509Svid`'s question. Throws `ERR_SVID`.
+ */
+export function parseX509Svid(chain: readonly Certificate[], privateKey: PrivateKey): X509Svid {
+  const [leaf, ...intermediates] = chain
+  if (!leaf) throw notAnSvid('the chain is empty')
+  if (chain.length > MAX_CHAIN_CERTIFICATES) throw notAnSvid('the chain is too long')
+  const id = toLeafId(leaf)
+  if ('kind' in id) throw notAnSvid(id.message)
+  if (!intermediates.every(({ isCa }) => isCa)) throw notAnSvid('a certificate after the first is not an authority')
+  if (!toPublicKeyInfo(toKeyPair(privateKey).publicKey).der.equals(leaf.publicKeyInfo.der)) {
+    throw notAnSvid('the private key is not that of the first certificate')
+  }
+  return toX509Svid(id, chain, privateKey)
+}
+
+/** Joins parts that belong together; the dates are those that the whole chain shares. */
+export function toX509Svid(id: SpiffeId, chain: readonly Certificate[], privateKey: PrivateKey): X509Svid {
+  const notBefore = new Date(Math.max(...chain.map((certificate) => certificate.notBefore.getTime())))
+  const notAfter = new Date(Math.min(...chain.map((certificate) => certificate.notAfter.getTime())))
+  return Object.freeze({ id, chain: Object.freeze([...chain]), privateKey, notBefore, notAfter })
+}
+
+/**
+ * The identity that a leaf claims, or why it cannot be anybody's: what every verifier must check on the leaf itself
+ * (X509-SVID.md section 5.2, rules 14, 16, 18, 20, 22, 24 and 27). What the specification demands of issuers alone is
+ * left to `lintX509Svid`: a key usage that is absent or not critical is not refused here.
+ */
+export function toLeafId(leaf: Certificate): SpiffeId | SvidRefusal {
+  const { keyUsage, extendedKeyUsage, uriSans } = leaf
+  if (leaf.isCa) return refuseSvid('not-a-leaf')
+  if (keyUsage && (keyUsage.includes('keyCertSign') || keyUsage.includes('cRLSign'))) return refuseSvid('not-a-leaf')
+  if (leaf.unknownCriticalExtensions.length > 0) {
+    return refuseSvid('unknown-critical-extension', leaf.unknownCriticalExtensions.join(', '))
+  }
+  if (keyUsage && !keyUsage.includes('digitalSignature')) return refuseSvid('bad-key-usage', 'it may not sign')
+  if (extendedKeyUsage && !PURPOSES.every((purpose) => extendedKeyUsage.includes(purpose))) {
+    return refuseSvid('bad-key-usage', 'it is not for servers and clients both')
+  }
+  if (uriSans.length !== 1) return refuseSvid('bad-san', `it has ${uriSans.length}`)
+  return toWorkloadId(uriSans[0]!)
+}
+
+const PURPOSES = [OID.serverAuth, OID.clientAuth]
+
+function toWorkloadId(uri: string): SpiffeId | SvidRefusal {
+  try {
+    const id = parseSpiffeId(uri)
+    return id.path === '' ? refuseSvid('bad-spiffe-id', 'it has no path') : id
+  } catch (thrown) {
+    return refuseSvid('bad-spiffe-id', (thrown as Error).message)
+  }
+}
+
+/**
+ * The issuer's rules for an SVID, each with its number in `spiffe.md`; what an authority must not hand out is listed,
+ * clean is the empty list. Stricter than `toLeafId`, which takes other issuers' certificates.
+ */
+export function lintX509Svid(leaf: Certificate): string[] {
+  const id = toLeafId(leaf)
+  const broken = LINT_RULES.filter(([isBroken]) => isBroken(leaf)).map(([, rule]) => rule)
+  return 'kind' in id ? [id.message, ...broken] : broken
+}
+
+const isCritical = (leaf: Certificate, oid: string): boolean =>
+  leaf.extensions.some((extension) => extension.oid === oid && extension.critical)
+
+const LINT_RULES: readonly (readonly [(leaf: Certificate) => boolean, string])[] = [
+  [(leaf) => !leaf.keyUsage, 'X509-SVID 4.3: the key usage is missing'],
+  [(leaf) => Boolean(leaf.keyUsage) && !isCritical(leaf, OID.keyUsage), 'X509-SVID 4.3: the key usage is not critical'],
+  [(leaf) => !leaf.extendedKeyUsage, 'X509-SVID 4.4: the extended key usage is missing'],
+  [
+    (leaf) => leaf.subject.equals(EMPTY_NAME) && !isCritical(leaf, OID.subjectAltName),
+    'X509-SVID 2: the subject is empty and the alternative name not critical',
+  ],
+  [
+    (leaf) => leaf.extensions.some(({ oid }) => oid === OID.nameConstraints),
+    'RFC 5280 4.2.1.10: name constraints on a leaf',
+  ],
+  [(leaf) => !leaf.authorityKeyId, 'RFC 5280 4.2.1.1: the authority key identifier is missing'],
+  [
+    (leaf) => leaf.subjectKeyId !== leaf.publicKeyInfo.keyId,
+    'RFC 5280 4.2.1.2: the subject key identifier is not the key’s',
+  ],
+  [
+    (leaf) => leaf.serialNumber.length > 40 || /^0*$/.test(leaf.serialNumber),
+    'RFC 5280 4.1.2.2: the serial number is zero or too long',
+  ],
+  [(leaf) => leaf.notBefore.getTime() >= leaf.notAfter.getTime(), 'RFC 5280 4.1.2.5: it ends before it begins'],
+]
+
+function notAnSvid(fault: string): IdentityError {
+  return new IdentityError('ERR_SVID', `not an X.509-SVID: ${fault}`)
+}

@@ -1,0 +1,131 @@
+import type { Certificate } from './certificate.ts'
+import { breaksNameConstraints } from './name-constraints.ts'
+import type { BundleSource } from './source.ts'
+import type { SpiffeId } from './spiffe-id.ts'
+import { MAX_CHAIN_CERTIFICATES, toLeafId } from './svid.ts'
+import { refuseSvid, type SvidRefusal } from './svid-refusal.ts'
+
+/**
+ * The one answer to "who is this?". The leaf says its trust domain, and only authorities of that trust domain's own
+ * bundle count (rules 13, 49): a pool of all authorities would let any partner name our workloads. The path is built
+ * over parsed DER with node:crypto's signature check alone; the TLS library's verdict plays no part, since it knows
+ * neither SPIFFE's rules nor one bundle per trust domain. A peer chooses what it sends, so the search is bounded in
+ * certificates and in signature checks.
+ */
+export interface VerifiedSvid {
+  readonly kind: 'verified'
+  readonly id: SpiffeId
+  readonly leaf: Certificate
+  /** Leaf first, the bundle's authority last. */
+  readonly path: readonly Certificate[]
+  /** When the first certificate of the path expires. */
+  readonly notAfter: Date
+}
+
+/** Clocks differ: a certificate may be used this much before it is valid. There is no such allowance after expiry. */
+export const NOT_BEFORE_ALLOWANCE_MS = 60_000
+const MAX_SIGNATURE_CHECKS = 32
+
+/** Verifies a peer's chain, leaf first, at the instant `now`. Never throws on what a peer sends. */
+export function verifyX509Svid(
+  chain: readonly Certificate[],
+  bundles: BundleSource,
+  now: Date,
+): VerifiedSvid | SvidRefusal {
+  const [leaf, ...intermediates] = chain
+  if (!leaf) return refuseSvid('empty-chain')
+  if (chain.length > MAX_CHAIN_CERTIFICATES) return refuseSvid('chain-too-long')
+  const id = toLeafId(leaf)
+  if ('kind' in id) return id
+  const bundle = bundles.bundleFor(id.trustDomain)
+  if (bundle?.trustDomain.name !== id.trustDomain.name) return refuseSvid('no-bundle', id.trustDomain.name)
+  if (isNotYetValid(leaf, now)) return refuseSvid('not-yet-valid', `before ${leaf.notBefore.toISOString()}`)
+  if (isExpired(leaf, now)) return refuseSvid('expired', `since ${leaf.notAfter.toISOString()}`)
+  const search: Search = {
+    authorities: bundle.x509Authorities,
+    intermediates,
+    now,
+    signatureChecks: 0,
+    fault: undefined,
+  }
+  const path = findPath([leaf], search)
+  if (!path) return search.fault ?? refuseSvid('unknown-authority', id.trustDomain.name)
+  const notAfter = new Date(Math.min(...path.map((certificate) => certificate.notAfter.getTime())))
+  return { kind: 'verified', id, leaf, path, notAfter }
+}
+
+interface Search {
+  readonly authorities: readonly Certificate[]
+  readonly intermediates: readonly Certificate[]
+  readonly now: Date
+  signatureChecks: number
+  /** Why the most promising candidate failed. */
+  fault: SvidRefusal | undefined
+}
+
+/** Depth first; each step costs a signature check that succeeded, so the budget bounds the whole. */
+function findPath(below: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
+  const last = below.at(-1)!
+  for (const issuer of search.authorities) {
+    if (isCandidate(issuer, last) && accepts(issuer, below, search)) return [...below, issuer]
+  }
+  for (const issuer of search.intermediates) {
+    if (below.includes(issuer) || !isCandidate(issuer, last) || !accepts(issuer, below, search)) continue
+    const path = findPath([...below, issuer], search)
+    if (path) return path
+  }
+  return undefined
+}
+
+/** Named as the issuer, and by key identifier where both sides have one: roots of one name cost no signature checks. */
+function isCandidate(issuer: Certificate, subject: Certificate): boolean {
+  if (!issuer.subject.equals(subject.issuer)) return false
+  const { authorityKeyId } = subject
+  return !authorityKeyId || !issuer.subjectKeyId || authorityKeyId === issuer.subjectKeyId
+}
+
+/** RFC 5280 section 6.1.4: may `issuer` stand above this path, and did it sign the certificate that now ends it? */
+function accepts(issuer: Certificate, below: readonly Certificate[], search: Search): boolean {
+  const fault = faultOf(issuer, below, search)
+  search.fault = fault ?? search.fault
+  return fault === undefined
+}
+
+function faultOf(issuer: Certificate, below: readonly Certificate[], search: Search): SvidRefusal | undefined {
+  const { now } = search
+  if (!issuer.isCa) return refuseSvid('bad-issuer', 'it is not an authority')
+  if (issuer.keyUsage && !issuer.keyUsage.includes('keyCertSign')) {
+    return refuseSvid('bad-issuer', 'its key is not for signing certificates')
+  }
+  if (issuer.unknownCriticalExtensions.length > 0) {
+    return refuseSvid('unknown-critical-extension', issuer.unknownCriticalExtensions.join(', '))
+  }
+  if (isNotYetValid(issuer, now) || isExpired(issuer, now)) {
+    return refuseSvid('issuer-expired', `${issuer.notBefore.toISOString()} to ${issuer.notAfter.toISOString()}`)
+  }
+  if (issuer.pathLen !== undefined && intermediatesIn(below) > issuer.pathLen) return refuseSvid('path-too-long')
+  if (below.some((certificate) => breaksNameConstraints(certificate, issuer))) return refuseSvid('name-constraints')
+  if (++search.signatureChecks > MAX_SIGNATURE_CHECKS) return refuseSvid('too-many-signatures')
+  return isSignedBy(below.at(-1)!, issuer) ? undefined : refuseSvid('bad-signature')
+}
+
+/** Self-issued certificates do not count (RFC 5280 section 6.1.4 (l)). */
+function intermediatesIn(path: readonly Certificate[]): number {
+  return path.slice(1).filter(({ subject, issuer }) => !subject.equals(issuer)).length
+}
+
+function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
+  try {
+    return certificate.isSignedWith(issuer.publicKey)
+  } catch {
+    return false
+  }
+}
+
+function isNotYetValid({ notBefore }: Certificate, now: Date): boolean {
+  return now.getTime() < notBefore.getTime() - NOT_BEFORE_ALLOWANCE_MS
+}
+
+function isExpired({ notAfter }: Certificate, now: Date): boolean {
+  return now.getTime() > notAfter.getTime()
+}
