@@ -1,5 +1,29 @@
 import { parseSpiffeId, type SpiffeId, type TrustDomain } from '@picket/identity'
 import type { VerifiedPeer } from '@picket/mtls'
+import type { Method } from './contract.ts'
+import { RpcError } from './rpc-error.ts'
+
+/**
+ * Who may call what. The transport takes connections with and without a client certificate, because a sidecar has none
+ * before it attests; from there on this table is the gate. It is complete by type: a method added to `proto/` does not
+ * compile until it has a row. The certificate was verified when the connection was made and its expiry is checked again
+ * for each call, since a connection may outlive it.
+ */
+const CALLERS = {
+  'Certificates/Attest': 'anyone',
+  'Certificates/Issue': 'workload',
+  'Sync/Sync': 'workload',
+  'Admin/CreateToken': 'operator',
+  'Admin/CreateEntry': 'operator',
+  'Admin/ListEntries': 'operator',
+  'Admin/DeleteEntry': 'operator',
+  'Admin/PushPolicy': 'operator',
+  'Admin/ListPolicies': 'operator',
+  'Admin/RotateSvids': 'operator',
+  'Admin/GetStatus': 'operator',
+} as const satisfies Record<Method, CallerRole>
+
+export type CallerRole = 'anyone' | 'workload' | 'operator' | 'control-plane'
 
 /** Who makes a call, as its TLS connection proves it. */
 export interface Caller {
@@ -18,4 +42,36 @@ export function controlPlaneId(trustDomain: TrustDomain): SpiffeId {
 /** `spiffe://TRUST_DOMAIN/picket/operator`. */
 export function operatorId(trustDomain: TrustDomain): SpiffeId {
   return parseSpiffeId(`${trustDomain.id}/picket/operator`)
+}
+
+/** True for the IDs under `/picket/`, which Picket keeps for itself and gives to no workload. */
+export function isReservedId({ path }: SpiffeId): boolean {
+  return path === '/picket' || path.startsWith('/picket/')
+}
+
+/** The caller, or why this method is not for it. */
+export function admitCaller(
+  method: Method,
+  peer: VerifiedPeer | undefined,
+  remote: string,
+  now: Date,
+  trustDomain: TrustDomain,
+): Caller | RpcError {
+  const role: CallerRole = CALLERS[method]
+  if (role === 'anyone') return { id: peer?.id, peer, remote }
+  if (!peer) return new RpcError('ERR_RPC_UNAUTHENTICATED', 'this call needs a client certificate')
+  if (peer.notAfter <= now) return new RpcError('ERR_RPC_UNAUTHENTICATED', 'the client certificate has expired')
+  if (!isInRole(role, peer.id, trustDomain)) return new RpcError('ERR_RPC_DENIED', `this call is for the ${role} role`)
+  return { id: peer.id, peer, remote }
+}
+
+function isInRole(role: Exclude<CallerRole, 'anyone'>, id: SpiffeId, trustDomain: TrustDomain): boolean {
+  switch (role) {
+    case 'workload':
+      return id.trustDomain.name === trustDomain.name && !isReservedId(id)
+    case 'operator':
+      return id.uri === operatorId(trustDomain).uri
+    case 'control-plane':
+      return id.uri === controlPlaneId(trustDomain).uri
+  }
 }

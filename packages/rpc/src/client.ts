@@ -1,5 +1,7 @@
 import type { BundleSource, TrustDomain, X509Svid } from '@picket/identity'
 import type { Clock, HostPort, Logger, Watch } from '@picket/runtime'
+import { createChannel, type Channel } from './client-channel.ts'
+import { openSyncStream } from './client-stream.ts'
 import type {
   AttestRequest,
   AttestResponse,
@@ -16,7 +18,7 @@ import type {
   Status,
   SyncRequestMessage,
 } from './messages.ts'
-import type { RpcError } from './rpc-error.ts'
+import { RpcError } from './rpc-error.ts'
 
 export interface CallOptions {
   readonly signal?: AbortSignal
@@ -26,8 +28,8 @@ export interface CallOptions {
 
 /**
  * A sidecar's or an operator's view of the control plane. Nothing is sent before the server has proved to be
- * `spiffe://TRUST_DOMAIN/picket/control-plane`. Connects on the first call; each new SVID means a new connection. Every
- * method rejects with an `RpcError`.
+ * `spiffe://TRUST_DOMAIN/picket/control-plane`. Connects on the first call; each new SVID or bundle means a new
+ * connection, on which later calls go, while calls in flight end on the old one. Every method rejects with an `RpcError`.
  */
 export interface ControlPlaneClient extends AsyncDisposable {
   attest(request: AttestRequest, options?: CallOptions): Promise<AttestResponse>
@@ -37,9 +39,12 @@ export interface ControlPlaneClient extends AsyncDisposable {
   readonly admin: AdminClient
 }
 
+/** Register listeners before the first `send`. */
 export interface SyncClientStream {
   send(message: SyncRequestMessage): void
-  /** Whole resources only, in the order sent. Register before the first `send`. */
+  /** Called once, when the server has accepted the stream. */
+  onOpen(listener: () => void): void
+  /** Whole resources only, in the order sent. */
   onResource(listener: (resource: Resource) => void): void
   onRotate(listener: () => void): void
   /** Undefined when it ended in order: aborted, ended by the server, or replaced SVID. Never rejects. */
@@ -66,9 +71,56 @@ export interface ControlPlaneClientDeps {
   readonly logger: Logger
 }
 
+export interface ControlPlaneClientOptions {
+  readonly address: HostPort
+  readonly trustDomain: TrustDomain
+}
+
 export function connectControlPlane(
-  _deps: ControlPlaneClientDeps,
-  _options: { readonly address: HostPort; readonly trustDomain: TrustDomain },
+  deps: ControlPlaneClientDeps,
+  options: ControlPlaneClientOptions,
 ): ControlPlaneClient {
-  throw new Error('unwritten')
+  const channels = new Set<Channel>()
+  let current: Channel | undefined
+  let disposed = false
+
+  function channel(): Channel {
+    if (disposed) throw new RpcError('ERR_RPC_CANCELLED', 'the client is closed')
+    current ??= open()
+    return current
+  }
+
+  function open(): Channel {
+    const opened = createChannel(deps, options, () => channels.delete(opened))
+    channels.add(opened)
+    return opened
+  }
+
+  function renew(): void {
+    if (current) deps.logger.debug('renews the connection to the control plane')
+    current?.retire()
+    current = undefined
+  }
+  const subscriptions = [deps.bundles.subscribe(renew), ...(deps.svid ? [deps.svid.subscribe(renew)] : [])]
+
+  return {
+    attest: async (request, call) => channel().unary('Certificates/Attest', request, call),
+    issue: async (request, call) => channel().unary('Certificates/Issue', request, call),
+    sync: (signal) => openSyncStream(channel(), signal),
+    admin: {
+      createToken: async (request, call) => channel().unary('Admin/CreateToken', request, call),
+      createEntry: async (draft, call) => channel().unary('Admin/CreateEntry', draft, call),
+      listEntries: async (request, call) => channel().unary('Admin/ListEntries', request, call),
+      deleteEntry: async (id, call) => channel().unary('Admin/DeleteEntry', id, call),
+      pushPolicy: async (bundle, call) => channel().upload(bundle, call),
+      listPolicies: async (call) => channel().unary('Admin/ListPolicies', undefined, call),
+      rotateSvids: async (spiffeId, call) => channel().unary('Admin/RotateSvids', spiffeId, call),
+      getStatus: async (call) => channel().unary('Admin/GetStatus', undefined, call),
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true
+      for (const subscription of subscriptions) subscription[Symbol.dispose]()
+      await Promise.all([...channels].map((opened) => opened.close()))
+    },
+  }
 }

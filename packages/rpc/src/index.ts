@@ -30,14 +30,15 @@ export {
 export {
   encodeEndpoints,
   encodeServiceConfig,
+  isServiceName,
   parseEndpoints,
   parseServiceConfig,
   type Endpoints,
   type ServiceConfig,
   type ServiceEndpoints,
 } from './payloads.ts'
-export { controlPlaneId, operatorId, type Caller } from './caller.ts'
-export { chunkResource, createReassembler, CHUNK_BYTES, type Reassembler } from './chunks.ts'
+export { controlPlaneId, isReservedId, operatorId, type Caller } from './caller.ts'
+export { CHUNK_BYTES, chunkResource, createReassembler, RESOURCE_BYTES, type Reassembler } from './chunks.ts'
 export type { AdminHandlers, ControlPlaneHandlers, SyncServerStream } from './handlers.ts'
 export { startControlPlaneServer, type ControlPlaneServer } from './server.ts'
 export {

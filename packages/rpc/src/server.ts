@@ -1,6 +1,15 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { BundleSource, TrustDomain, X509Svid } from '@picket/identity'
-import type { Clock, HostPort, Logger, Watch } from '@picket/runtime'
-import type { ControlPlaneHandlers } from './handlers.ts'
+import { createMtlsListener } from '@picket/mtls'
+import { formatHostPort, type Clock, type HostPort, type Logger, type Watch } from '@picket/runtime'
+import { HealthImplementation } from 'grpc-health-check'
+import { methodDefinition, type Definition, type Method } from './contract.ts'
+import type { ControlPlaneHandlers, SyncServerStream } from './handlers.ts'
+import { createCallLimiter, LIMITS } from './limits.ts'
+import { withoutThrowing } from './malformed.ts'
+import { RpcError } from './rpc-error.ts'
+import { createPeerRegistry } from './peer-registry.ts'
+import { answerPushPolicy, answerSync, answerUnary, type EdgeDeps } from './server-edge.ts'
 
 export interface ControlPlaneServer extends AsyncDisposable {
   readonly address: HostPort
@@ -15,10 +24,110 @@ export interface ControlPlaneServerDeps {
   readonly logger: Logger
 }
 
-export function startControlPlaneServer(
-  _deps: ControlPlaneServerDeps,
-  _options: { readonly address: HostPort; readonly trustDomain: TrustDomain; readonly drainTimeoutMs?: number },
-  _handlers: ControlPlaneHandlers,
+export interface ControlPlaneServerOptions {
+  readonly address: HostPort
+  readonly trustDomain: TrustDomain
+  /** How long calls in flight may take once the server is asked to stop; 10 s unless told. */
+  readonly drainTimeoutMs?: number
+}
+
+const SERVER_OPTIONS = {
+  'grpc.max_receive_message_length': LIMITS.messageBytes,
+  'grpc.max_send_message_length': LIMITS.messageBytes,
+  'grpc.max_concurrent_streams': LIMITS.concurrentStreams,
+  'grpc.max_connection_idle_ms': LIMITS.idleMs,
+  'grpc.keepalive_time_ms': LIMITS.keepaliveMs,
+  'grpc.keepalive_timeout_ms': LIMITS.keepaliveTimeoutMs,
+  'grpc.enable_channelz': 0,
+}
+
+/** Listens and serves `handlers`. Throws what `createMtlsListener` throws. Disposal drains: see `stop`. */
+export async function startControlPlaneServer(
+  deps: ControlPlaneServerDeps,
+  options: ControlPlaneServerOptions,
+  handlers: ControlPlaneHandlers,
 ): Promise<ControlPlaneServer> {
-  throw new Error('unwritten')
+  const peers = createPeerRegistry(deps)
+  const streams = new Set<SyncServerStream>()
+  const limiter = createCallLimiter(deps.clock)
+  const edge = { ...deps, trustDomain: options.trustDomain, limiter, streams, peerOf: peers.peerOf }
+  const server = new Server(SERVER_OPTIONS)
+  registerHandlers(server, edge, handlers)
+  const health = new HealthImplementation({ '': 'NOT_SERVING' })
+  health.addToServer(server)
+
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const listener = await createMtlsListener(
+    deps,
+    {
+      address: options.address,
+      clientCertificate: 'optional',
+      alpn: ['h2'],
+      handshakeTimeoutMs: LIMITS.handshakeTimeoutMs,
+      maxConnections: LIMITS.connections,
+    },
+    {
+      connection(socket, peer) {
+        if (peers.enter(socket, peer)) injector.injectConnection(socket)
+      },
+      refused({ code, message }, remote) {
+        const from = remote && formatHostPort(remote)
+        deps.logger.info('connection refused', { remote: from, code, error: message })
+      },
+    },
+  )
+
+  return {
+    address: listener.address,
+    setServing: (serving) => health.setStatus('', serving ? 'SERVING' : 'NOT_SERVING'),
+    async [Symbol.asyncDispose]() {
+      health.setStatus('', 'NOT_SERVING')
+      listener.stopAccepting()
+      const stopping = new RpcError('ERR_RPC_UNAVAILABLE', 'the control plane is stopping')
+      for (const stream of streams) stream.end(stopping)
+      await drain(server, deps.clock, options.drainTimeoutMs ?? 10_000)
+      await listener[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** GOAWAY to every connection, then calls in flight have until the deadline. */
+async function drain(server: Server, clock: Clock, timeoutMs: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  using _deadline = clock.after(timeoutMs, resolve)
+  await Promise.race([late, new Promise<void>((done) => server.tryShutdown(() => done()))])
+  server.forceShutdown()
+}
+
+function registerHandlers(server: Server, edge: EdgeDeps, handlers: ControlPlaneHandlers): void {
+  const { admin } = handlers
+  const table = {
+    'Certificates/Attest': answerUnary(edge, 'Certificates/Attest', (request, caller) =>
+      handlers.attest(request, caller),
+    ),
+    'Certificates/Issue': answerUnary(edge, 'Certificates/Issue', (request, caller) => handlers.issue(request, caller)),
+    'Sync/Sync': answerSync(edge, (stream, caller) => handlers.sync(stream, caller)),
+    'Admin/CreateToken': answerUnary(edge, 'Admin/CreateToken', (request, caller) =>
+      admin.createToken(request, caller),
+    ),
+    'Admin/CreateEntry': answerUnary(edge, 'Admin/CreateEntry', (draft, caller) => admin.createEntry(draft, caller)),
+    'Admin/ListEntries': answerUnary(edge, 'Admin/ListEntries', (request, caller) =>
+      admin.listEntries(request, caller),
+    ),
+    'Admin/DeleteEntry': answerUnary(edge, 'Admin/DeleteEntry', (id, caller) => admin.deleteEntry(id, caller)),
+    'Admin/PushPolicy': answerPushPolicy(edge, (bundle, caller) => admin.pushPolicy(bundle, caller)),
+    'Admin/ListPolicies': answerUnary(edge, 'Admin/ListPolicies', (_, caller) => admin.listPolicies(caller)),
+    'Admin/RotateSvids': answerUnary(edge, 'Admin/RotateSvids', (id, caller) => admin.rotateSvids(id, caller)),
+    'Admin/GetStatus': answerUnary(edge, 'Admin/GetStatus', (_, caller) => admin.getStatus(caller)),
+  } as const satisfies Record<Method, unknown>
+  for (const [method, handler] of Object.entries(table)) {
+    const definition = methodDefinition(method as Method)
+    const { path, responseSerialize, requestDeserialize } = definition
+    server.register(path, handler as never, responseSerialize, withoutThrowing(requestDeserialize), typeOf(definition))
+  }
+}
+
+function typeOf({ requestStream, responseStream }: Definition): string {
+  if (requestStream) return responseStream ? 'bidi' : 'clientStream'
+  return responseStream ? 'serverStream' : 'unary'
 }

@@ -1,0 +1,52 @@
+import type { StatusObject } from '@grpc/grpc-js'
+import { status as Status } from '@grpc/grpc-js'
+import { createReassembler } from './chunks.ts'
+import type { Channel } from './client-channel.ts'
+import type { SyncClientStream } from './client.ts'
+import type { Resource, SyncPush } from './messages.ts'
+import { RpcError } from './rpc-error.ts'
+import { decodeSyncPush, encodeSyncRequest } from './sync-codec.ts'
+
+/** Opens a stream on `channel`; it ends when `signal` aborts or the channel retires. */
+export function openSyncStream(channel: Channel, signal: AbortSignal): SyncClientStream {
+  const call = channel.sync()
+  const reassembler = createReassembler()
+  const resourceListeners: ((resource: Resource) => void)[] = []
+  const rotateListeners: (() => void)[] = []
+  const { promise: closed, resolve } = Promise.withResolvers<RpcError | undefined>()
+  const leave = AbortSignal.any([signal, channel.retired])
+  let failure: RpcError | undefined
+
+  function accept(push: SyncPush | undefined): void {
+    if (push?.kind === 'rotate-svid') for (const listener of rotateListeners) listener()
+    const resource = push?.kind === 'chunk' ? reassembler.accept(push.chunk) : undefined
+    if (resource) for (const listener of resourceListeners) listener(resource)
+  }
+
+  call.on('data', (response) => {
+    try {
+      if (!leave.aborted && !failure) accept(decodeSyncPush(response))
+    } catch (thrown) {
+      failure =
+        thrown instanceof RpcError ? thrown : new RpcError('ERR_RPC_INTERNAL', 'a listener failed', { cause: thrown })
+      call.cancel()
+    }
+  })
+  call.on('error', () => {}) // told again, and for successes too, as 'status'
+  call.once('status', (status: StatusObject) => {
+    leave.removeEventListener('abort', cancel)
+    const inOrder = status.code === Status.OK || leave.aborted
+    resolve(failure ?? (inOrder ? undefined : channel.failure(status)))
+  })
+  const cancel = (): void => call.cancel()
+  if (leave.aborted) cancel()
+  else leave.addEventListener('abort', cancel, { once: true })
+
+  return {
+    closed,
+    send: (message) => void (call.writable && call.write(encodeSyncRequest(message))),
+    onOpen: (listener) => void call.once('metadata', listener),
+    onResource: (listener) => void resourceListeners.push(listener),
+    onRotate: (listener) => void rotateListeners.push(listener),
+  }
+}

@@ -1,0 +1,5 @@
+// Original file: proto/picket/v1/admin.proto
+
+export interface GetStatusRequest {}
+
+export interface GetStatusRequest__Output {}

@@ -1,0 +1,14 @@
+// Original file: proto/picket/v1/certificates.proto
+
+import type {
+  X509Svid as _picket_v1_X509Svid,
+  X509Svid__Output as _picket_v1_X509Svid__Output,
+} from '../../picket/v1/X509Svid.ts'
+
+export interface IssueResponse {
+  svid?: _picket_v1_X509Svid | null
+}
+
+export interface IssueResponse__Output {
+  svid: _picket_v1_X509Svid__Output | null
+}

@@ -1,0 +1,5 @@
+// Original file: proto/picket/v1/sync.proto
+
+export interface RotateSvid {}
+
+export interface RotateSvid__Output {}

@@ -1,0 +1,84 @@
+import type { Clock } from '@picket/runtime'
+import type { Method } from './contract.ts'
+import { RpcError } from './rpc-error.ts'
+
+/** What one connection, one caller and one message may take. The 4 MiB are gRPC's own default, stated. */
+export const LIMITS = {
+  messageBytes: 4 * 1024 * 1024,
+  concurrentStreams: 32,
+  connections: 16_384,
+  /** Connections without a client certificate at one time, and how long each may live: time for one attestation. */
+  anonymousConnections: 512,
+  anonymousLifeMs: 30_000,
+  idleMs: 120_000,
+  handshakeTimeoutMs: 10_000,
+  keepaliveMs: 20_000,
+  keepaliveTimeoutMs: 10_000,
+  /** Messages of one sidecar on its stream. */
+  syncMessages: { perSecond: 50, burst: 500 },
+} as const
+
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+/** The calls that sign: how many per caller, and how many at one time over all callers. */
+const CALL_RATES: Partial<Record<Method, Rate & { readonly concurrent: number }>> = {
+  'Certificates/Attest': { perSecond: 20, burst: 200, concurrent: 64 },
+  'Certificates/Issue': { perSecond: 50, burst: 500, concurrent: 128 },
+}
+
+/** Callers whose rate is remembered at one time; the longest silent is forgotten first. */
+const REMEMBERED_CALLERS = 10_000
+
+export interface TokenBucket {
+  /** False: over the rate. */
+  take(): boolean
+}
+
+export function createTokenBucket({ perSecond, burst }: Rate, clock: Clock): TokenBucket {
+  let tokens = burst
+  let filledMs = clock.monotonicMs()
+  return {
+    take() {
+      const nowMs = clock.monotonicMs()
+      tokens = Math.min(burst, tokens + ((nowMs - filledMs) / 1000) * perSecond)
+      filledMs = nowMs
+      if (tokens < 1) return false
+      tokens -= 1
+      return true
+    },
+  }
+}
+
+export interface CallLimiter {
+  /** Counts one call of `key` (a SPIFFE ID, or an address for callers without one) until disposed. Throws `ERR_RPC_EXHAUSTED`. */
+  enter(method: Method, key: string): Disposable
+}
+
+export function createCallLimiter(clock: Clock): CallLimiter {
+  const buckets = new Map<string, TokenBucket>()
+  const inFlight = new Map<Method, number>()
+
+  function bucketOf(name: string, rate: Rate): TokenBucket {
+    const bucket = buckets.get(name) ?? createTokenBucket(rate, clock)
+    buckets.delete(name)
+    buckets.set(name, bucket) // last in the map's order: the most recent
+    if (buckets.size > REMEMBERED_CALLERS) buckets.delete(buckets.keys().next().value!)
+    return bucket
+  }
+
+  return {
+    enter(method, key) {
+      const rate = CALL_RATES[method]
+      if (!rate) return { [Symbol.dispose]() {} }
+      const running = inFlight.get(method) ?? 0
+      if (running >= rate.concurrent || !bucketOf(`${method} ${key}`, rate).take()) {
+        throw new RpcError('ERR_RPC_EXHAUSTED', 'too many calls: try again later')
+      }
+      inFlight.set(method, running + 1)
+      return { [Symbol.dispose]: () => void inFlight.set(method, inFlight.get(method)! - 1) }
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import type { TLSSocket } from 'node:tls'
+import type { VerifiedPeer } from '@picket/mtls'
+import type { Clock, Logger } from '@picket/runtime'
+import { LIMITS } from './limits.ts'
+
+export interface PeerRegistry {
+  /** False: one connection without a certificate too many; it has been closed. */
+  enter(socket: TLSSocket, peer: VerifiedPeer | undefined): boolean
+  peerOf(remote: string): VerifiedPeer | undefined
+}
+
+/**
+ * Which verified peer is behind `ADDRESS:PORT`, the only thing that a call says about its connection. Two connections to
+ * one listener cannot share it while both live; whatever is not found counts as nobody.
+ */
+export function createPeerRegistry({ clock, logger }: { clock: Clock; logger: Logger }): PeerRegistry {
+  const connections = new Map<string, { readonly socket: TLSSocket; readonly peer: VerifiedPeer | undefined }>()
+  let anonymous = 0
+  return {
+    enter(socket, peer) {
+      const remote = `${socket.remoteAddress}:${socket.remotePort}`
+      if (!peer && anonymous >= LIMITS.anonymousConnections) {
+        logger.warn('too many connections without a certificate', { remote })
+        socket.destroy()
+        return false
+      }
+      if (!peer) anonymous += 1
+      const life = peer ? undefined : clock.after(LIMITS.anonymousLifeMs, () => socket.destroy())
+      connections.set(remote, { socket, peer })
+      socket.once('close', () => {
+        life?.[Symbol.dispose]()
+        if (!peer) anonymous -= 1
+        if (connections.get(remote)?.socket === socket) connections.delete(remote)
+      })
+      return true
+    },
+    peerOf: (remote) => connections.get(remote)?.peer,
+  }
+}
