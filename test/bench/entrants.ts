@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createOpensslAuthority } from '../support/certs.ts'
+import { createFileAuthority } from '../support/certs.ts'
 import { freePorts, untilListening } from '../support/ports.ts'
 import { startClientSide, startUpstream } from './nginx.ts'
 import { checkGuard } from './preflight.ts'
@@ -49,7 +49,7 @@ async function start(
   folder: string,
   stack: AsyncDisposableStack,
 ): Promise<Entrant[]> {
-  const authority = createOpensslAuthority(join(folder, 'certs'), 'bank.test')
+  const authority = createFileAuthority(join(folder, 'certs'), 'bank.test')
   const [service, caller] = [authority.issue('accounts'), authority.issue('gateway')]
   const [upstreamPort = 0, ...ports] = await freePorts(1 + 2 * contestants.length)
   const routes = contestants.map((_, index) => ({ from: ports[2 * index]!, to: ports[2 * index + 1]! }))

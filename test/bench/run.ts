@@ -27,7 +27,7 @@ const problems = [
   ...(['rounds', 'seconds', 'connections'] as const)
     .filter((name) => !(Number.isInteger(Number(values[name])) && Number(values[name]) > 0))
     .map((name) => `--${name} is not a positive number: "${values[name]}"`),
-  ...(['nginx', 'wrk', 'openssl'] as const)
+  ...(['nginx', 'wrk'] as const)
     .filter((name) => findProgram(name) === undefined)
     .map((name) => `${name} is missing: ${PROGRAMS[name]}`),
 ]

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { programPath } from './programs.ts'
+import { encodeCertificatesPem, encodePrivateKeyPem, encodeTrustBundlePem } from '@picket/identity'
+import { createTestAuthority, type TestSvidOptions } from '@picket/identity/testing'
 
-/** PEM files of one workload, as `picket sidecar --svid F --key F --trust-bundle F` takes them. */
+/** PEM files of one workload, as `picket sidecar --svid F --key F --trust-bundle F`, nginx, curl and openssl take them. */
 export interface WorkloadFiles {
   readonly id: string
   readonly svid: string
@@ -11,65 +11,25 @@ export interface WorkloadFiles {
   readonly bundle: string
 }
 
-/** A throw-away P-256 authority that writes SVIDs with openssl: a second pair of eyes beside `@picket/ca`. */
-export interface OpensslAuthority {
+/** A throw-away authority that writes what it issues into a folder. */
+export interface FileAuthority {
   readonly bundle: string
-  issue(path: string): WorkloadFiles
+  issue(service: string, options?: TestSvidOptions): WorkloadFiles
 }
 
-export function createOpensslAuthority(folder: string, trustDomain: string): OpensslAuthority {
+export function createFileAuthority(folder: string, trustDomain: string): FileAuthority {
+  const authority = createTestAuthority(trustDomain)
   mkdirSync(folder, { recursive: true })
-  const at = (name: string): string => join(folder, name)
-  const [key, bundle] = [at('authority.key'), at('trust-bundle.pem')]
-  createKey(key)
-  writeFileSync(
-    at('authority.cnf'),
-    configuration('Picket test authority', AUTHORITY_EXTENSIONS, `spiffe://${trustDomain}`),
-  )
-  openssl(['req', '-x509', '-new', '-key', key, '-days', '2', '-out', bundle, '-config', at('authority.cnf')])
+  const bundle = join(folder, 'bundle.pem')
+  writeFileSync(bundle, encodeTrustBundlePem(authority.bundle))
   return {
     bundle,
-    issue(path) {
-      const id = `spiffe://${trustDomain}/${path}`
-      const name = path.replaceAll('/', '-')
-      const files = { id, svid: at(`${name}.pem`), key: at(`${name}.key`), bundle }
-      createKey(files.key)
-      writeFileSync(at(`${name}.cnf`), configuration('Picket test workload', WORKLOAD_EXTENSIONS, id))
-      openssl(['req', '-new', '-key', files.key, '-out', at(`${name}.csr`), '-config', at(`${name}.cnf`)])
-      const signing = ['x509', '-req', '-in', at(`${name}.csr`), '-CA', bundle, '-CAkey', key, '-out', files.svid]
-      openssl([...signing, '-days', '1', '-extfile', at(`${name}.cnf`), '-extensions', 'extensions'])
+    issue(service, options) {
+      const { id, chain, privateKey } = authority.issueSvid(`/${service}`, options)
+      const files = { id: id.uri, svid: join(folder, `${service}.pem`), key: join(folder, `${service}.key`), bundle }
+      writeFileSync(files.svid, encodeCertificatesPem(chain))
+      writeFileSync(files.key, encodePrivateKeyPem(privateKey), { mode: 0o600 })
       return files
     },
   }
-}
-
-const AUTHORITY_EXTENSIONS = `basicConstraints=critical,CA:TRUE
-keyUsage=critical,keyCertSign,cRLSign
-subjectKeyIdentifier=hash`
-
-const WORKLOAD_EXTENSIONS = `basicConstraints=critical,CA:FALSE
-keyUsage=critical,digitalSignature
-extendedKeyUsage=serverAuth,clientAuth
-subjectKeyIdentifier=hash
-authorityKeyIdentifier=keyid`
-
-function configuration(name: string, extensions: string, uri: string): string {
-  return `[req]
-distinguished_name=name
-x509_extensions=extensions
-prompt=no
-[name]
-O=${name}
-[extensions]
-${extensions}
-subjectAltName=URI:${uri}
-`
-}
-
-function createKey(file: string): void {
-  openssl(['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', file])
-}
-
-function openssl(args: readonly string[]): void {
-  execFileSync(programPath('openssl'), args, { stdio: ['ignore', 'ignore', 'pipe'] })
 }
