@@ -1,4 +1,5 @@
 import { parseSpiffeId, parseTrustDomain, type SpiffeId } from '@picket/identity'
+import { isServiceName } from '@picket/rpc'
 import {
   parseDuration,
   parseHostPort,
@@ -139,9 +140,8 @@ export const sidecarSettings = {
 /** What `resolveSettings(sidecarSettings, …)` gives. */
 export type SidecarSettings = SettingsOf<typeof sidecarSettings>
 
-/** Names that stand in `NAME.mesh`: one DNS label (RFC 1035 §2.3.1), lower case. */
-export function parseServiceName(text: string): string {
-  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) {
+function parseServiceName(text: string): string {
+  if (!isServiceName(text)) {
     throw new TypeError(`"${text}" is not a service name: write lower-case letters, digits and inner dashes, up to 63`)
   }
   return text

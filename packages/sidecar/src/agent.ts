@@ -1,0 +1,217 @@
+import { verifyX509Svid, type X509Svid } from '@picket/identity'
+import type { PolicyStore } from '@picket/policy'
+import { connectControlPlane, RESOURCE_KINDS, type ControlPlaneClient, type Report } from '@picket/rpc'
+import {
+  codeOf,
+  createWatch,
+  formatHostPort,
+  messageOf,
+  type Clock,
+  type HostPort,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Tasks,
+  type Watch,
+} from '@picket/runtime'
+import { createControlPlaneIssuer, readJoinToken, requestFirstSvid } from './attestation.ts'
+import type { ControlPlaneSource, StateConfig } from './config.ts'
+import { createLastGoodFile, type LastGood, type LastGoodFile } from './last-good.ts'
+import { loadPinnedBundle } from './pinned-bundle.ts'
+import { createResources, type Resources } from './resources.ts'
+import { openStateDir } from './seal-key.ts'
+import { createSvidRotation, type SvidIssuer, type SvidRotation } from './svid-rotation.ts'
+import { runSync } from './sync.ts'
+
+export interface AgentDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly policy: PolicyStore
+}
+
+/** Identity and resources out of a control plane, kept current. */
+export interface Agent extends AsyncDisposable {
+  readonly svid: Watch<X509Svid>
+  readonly resources: Resources
+  /** Starts renewal and sync; both end with `tasks`. */
+  start(tasks: Tasks, options: AgentOptions): void
+}
+
+export interface AgentOptions {
+  /** Where other sidecars reach this one. */
+  readonly advertise: HostPort | undefined
+  readonly version: string
+  /** The part of a report that the agent does not know itself. */
+  readonly report: () => Pick<Report, 'ready' | 'notReadyReasons' | 'requestsAllowed' | 'requestsDenied'>
+  readonly reportOn: readonly Watch<unknown>[]
+}
+
+/**
+ * Brings a sidecar to its first SVID: from the sealed last-good state when that still holds one that is valid, else by
+ * attestation, which waits for an absent control plane. Rejects with what `attestation.ts`, `seal-key.ts` and
+ * `pinned-bundle.ts` throw.
+ */
+export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, signal: AbortSignal): Promise<Agent> {
+  await using opened = new AsyncDisposableStack()
+  const { bundle, pin } = await loadPinnedBundle(source.trustBundleFile, source.trustDomain)
+  const resources = createResources(deps.policy, bundle)
+  const lastGood = source.state && opened.use(await openLastGood(deps, source, source.state))
+  const svid = createWatch(await restore(deps, resources, pin, await lastGood?.load()))
+  const client = opened.use(
+    connectControlPlane({ bundles: resources.bundles, svid, clock: deps.clock, logger: deps.logger }, source),
+  )
+  const issuer = createIssuer(deps, source, client, svid, resources)
+  if (!svid.value) svid.set(await requestFirstSvid({ ...deps, issuer, bundles: resources.bundles }, signal))
+  const save = (): void => {
+    lastGood?.save(() => ({
+      trustDomain: source.trustDomain.name,
+      pin,
+      svid: svid.value,
+      resources: resources.held,
+    }))
+  }
+  save()
+  const held = toPresent(svid)
+  const rotation = createSvidRotation({
+    ...deps,
+    issuer,
+    bundles: resources.bundles,
+    svid: held,
+    replace(next) {
+      svid.set(next)
+      save()
+    },
+  })
+  const disposal = opened.move()
+  return {
+    svid: held,
+    resources,
+    start: (tasks, options) => startTasks(deps, tasks, { client, svid: held, resources, rotation, save }, options),
+    [Symbol.asyncDispose]: () => disposal.disposeAsync(),
+  }
+}
+
+async function openLastGood(
+  deps: AgentDeps,
+  { trustDomain }: ControlPlaneSource,
+  state: StateConfig,
+): Promise<LastGoodFile> {
+  return createLastGoodFile(deps, { dir: state.dir, key: await openStateDir(state, deps.logger), trustDomain })
+}
+
+function createIssuer(
+  { clock, logger }: AgentDeps,
+  { joinToken, joinTokenFile }: ControlPlaneSource,
+  client: ControlPlaneClient,
+  svid: Watch<X509Svid | undefined>,
+  resources: Resources,
+): SvidIssuer {
+  return createControlPlaneIssuer({
+    client,
+    svid,
+    clock,
+    joinToken: () => readJoinToken(joinToken, joinTokenFile),
+    async trustBundle(json) {
+      try {
+        await resources.accept({ kind: 'trust-bundle', revision: '', bytes: Buffer.from(json) })
+      } catch (thrown) {
+        logger.warn('trust bundle of the attestation refused, the one before stays', {
+          code: codeOf(thrown),
+          error: messageOf(thrown),
+        })
+      }
+    },
+  })
+}
+
+/**
+ * Takes over what was held before the restart, through the same checks as if it had just been pushed; what no longer
+ * passes is left out. A trust bundle that descends from another pin is not taken: the operator's file is the word. The
+ * SVID is kept if it verifies now.
+ */
+async function restore(
+  { clock, logger }: AgentDeps,
+  resources: Resources,
+  pin: string,
+  state: LastGood | undefined,
+): Promise<X509Svid | undefined> {
+  if (!state) return undefined
+  for (const kind of RESOURCE_KINDS) {
+    const held = state.resources[kind]
+    if (!held || (kind === 'trust-bundle' && state.pin !== pin)) continue
+    try {
+      await resources.accept({ kind, ...held })
+    } catch (thrown) {
+      logger.warn('part of the last good state is no longer accepted', {
+        kind,
+        revision: held.revision,
+        code: codeOf(thrown),
+        error: messageOf(thrown),
+      })
+    }
+  }
+  const { svid } = state
+  const verified = svid && verifyX509Svid(svid.chain, resources.bundles.value, new Date(clock.now()))
+  logger.info('last good state restored', {
+    kinds: resources.revisions.map(({ kind }) => kind),
+    svid: verified ? (verified.kind === 'verified' ? 'valid' : verified.code) : 'none',
+  })
+  return verified?.kind === 'verified' ? svid : undefined
+}
+
+interface AgentParts {
+  readonly client: ControlPlaneClient
+  readonly svid: Watch<X509Svid>
+  readonly resources: Resources
+  readonly rotation: SvidRotation
+  readonly save: () => void
+}
+
+function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: AgentOptions): void {
+  const { client, svid, resources, rotation, save } = parts
+  const instanceId = deps.random.uuid()
+  const sync = {
+    ...deps,
+    client,
+    credentials: [svid, resources.bundles],
+    hello: () => ({
+      kind: 'hello' as const,
+      instanceId,
+      version: options.version,
+      advertise: options.advertise ? formatHostPort(options.advertise) : '',
+      held: resources.revisions,
+    }),
+    report: () => ({
+      kind: 'report' as const,
+      svidSerial: svid.value.chain[0]?.serialNumber ?? '',
+      svidNotAfterMs: svid.value.notAfter.getTime(),
+      keyExchangeGroup: '',
+      svidRotations: rotation.rotations,
+      ...options.report(),
+    }),
+    reportOn: [svid, ...options.reportOn],
+    accept: async (resource: Parameters<Resources['accept']>[0]) => {
+      await resources.accept(resource)
+      save()
+    },
+    rotateNow: () => rotation.rotateNow(),
+  }
+  tasks.start('svid rotation', (signal) => rotation.run(signal))
+  tasks.start('sync', (signal) => runSync(sync, signal))
+}
+
+/** The same watch, for those who come after the first SVID. */
+function toPresent(svid: Watch<X509Svid | undefined>): Watch<X509Svid> {
+  const present = svid.value
+  if (!present) throw new TypeError('there is no svid yet')
+  let newest = present
+  return {
+    get value() {
+      newest = svid.value ?? newest
+      return newest
+    },
+    subscribe: (listener) => svid.subscribe((next) => next && listener(next)),
+  }
+}

@@ -1,0 +1,102 @@
+import { open } from 'node:fs/promises'
+import type { X509Svid } from '@picket/identity'
+import { type AttestResponse, type ControlPlaneClient } from '@picket/rpc'
+import {
+  backoffMs,
+  codeOf,
+  messageOf,
+  PicketError,
+  type Clock,
+  type Logger,
+  type Random,
+  type Secret,
+  type Watch,
+} from '@picket/runtime'
+import { SidecarError } from './error.ts'
+import { parseJoinToken } from './settings.ts'
+import { RENEWAL_RETRY } from './rotation-state.ts'
+import { requestSvid, type SvidIssuer, type SvidRequestDeps } from './svid-rotation.ts'
+
+export interface ControlPlaneIssuerDeps {
+  readonly client: Pick<ControlPlaneClient, 'attest' | 'issue'>
+  readonly svid: Watch<X509Svid | undefined>
+  readonly clock: Clock
+  readonly joinToken: () => Promise<Secret<string> | undefined>
+  /** Offered the trust bundle that comes with a first SVID. */
+  readonly trustBundle: (json: string) => Promise<void>
+}
+
+/**
+ * The control plane as an issuer: while a valid SVID is held, that SVID asks for its successor; otherwise a join token
+ * proves who asks.
+ */
+export function createControlPlaneIssuer(deps: ControlPlaneIssuerDeps): SvidIssuer {
+  return {
+    async issue(csr, signal) {
+      const held = deps.svid.value
+      if (held && held.notAfter.getTime() > deps.clock.now()) {
+        return (await deps.client.issue({ csr }, { signal })).svid.chain
+      }
+      const attested = await attest(deps, csr, signal)
+      await deps.trustBundle(attested.trustBundle)
+      return attested.svid.chain
+    },
+  }
+}
+
+async function attest(deps: ControlPlaneIssuerDeps, csr: Buffer, signal: AbortSignal): Promise<AttestResponse> {
+  const token = await deps.joinToken()
+  if (!token) {
+    throw new SidecarError(
+      'ERR_NO_JOIN_TOKEN',
+      'no valid svid is held and there is no join token: create one with "picket token create" and give --join-token-file',
+    )
+  }
+  return deps.client.attest({ joinToken: token.reveal(), csr }, { signal })
+}
+
+/**
+ * The first SVID. Waits out an absent control plane with backoff; whatever waiting cannot cure ends the start:
+ * `ERR_NO_JOIN_TOKEN`, or `ERR_ATTESTATION_REFUSED` with the cause.
+ */
+export async function requestFirstSvid(
+  deps: SvidRequestDeps & { readonly random: Random; readonly logger: Logger },
+  signal: AbortSignal,
+): Promise<X509Svid> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await requestSvid(deps, undefined, signal)
+    } catch (thrown) {
+      if (signal.aborted) throw thrown
+      if (thrown instanceof SidecarError && thrown.code !== 'ERR_SVID_MISMATCH') throw thrown
+      if (!(thrown instanceof PicketError) || !thrown.retryable) {
+        throw new SidecarError('ERR_ATTESTATION_REFUSED', `no first svid: ${messageOf(thrown)}`, { cause: thrown })
+      }
+      const delayMs = backoffMs(attempt, RENEWAL_RETRY, deps.random)
+      deps.logger.warn('no first svid yet', {
+        code: codeOf(thrown),
+        error: messageOf(thrown),
+        attempt,
+        retryInMs: delayMs,
+      })
+      await deps.clock.sleep(delayMs, signal)
+    }
+  }
+}
+
+const JOIN_TOKEN_BYTES = 1024
+
+/** The token as set, or as its file says now. Throws `ERR_JOIN_TOKEN_FILE`. */
+export async function readJoinToken(
+  joinToken: Secret<string> | undefined,
+  file: string | undefined,
+): Promise<Secret<string> | undefined> {
+  if (joinToken || file === undefined) return joinToken
+  try {
+    await using handle = await open(file, 'r')
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(JOIN_TOKEN_BYTES), 0, JOIN_TOKEN_BYTES, 0)
+    return parseJoinToken(buffer.toString('utf8', 0, bytesRead))
+  } catch (cause) {
+    throw new SidecarError('ERR_JOIN_TOKEN_FILE', `joinTokenFile ${file}: ${messageOf(cause)}`, { cause })
+  }
+}

@@ -1,0 +1,130 @@
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TrustDomain, X509Svid } from '@picket/identity'
+import {
+  codeOf,
+  messageOf,
+  readSealedFile,
+  writeSealedFile,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type SealKey,
+} from '@picket/runtime'
+import { SidecarError } from './error.ts'
+import { decodeLastGood, encodeLastGood } from './last-good-codec.ts'
+import type { HeldResources } from './resources.ts'
+
+/** All that a sidecar needs to serve while the control plane is away. */
+export interface LastGood {
+  readonly trustDomain: string
+  /** SHA-256 of the pinned bundle file that this state descends from, hex. */
+  readonly pin: string
+  readonly svid: X509Svid | undefined
+  readonly resources: HeldResources
+}
+
+/**
+ * The last good state on disk, sealed: it holds the private key of the SVID. One file, replaced as a whole. A file that
+ * does not open is not overwritten: it is set aside when there is something good to write.
+ */
+export interface LastGoodFile extends AsyncDisposable {
+  /** Undefined: there is none, or it cannot be opened (which is logged). */
+  load(): Promise<LastGood | undefined>
+  /** Writes what `state` gives by then; calls during a write make one further write. Failures are logged and tried again. */
+  save(state: () => LastGood): void
+}
+
+const PURPOSE = 'sidecar last good'
+const RETRY_MS = 30_000
+
+export interface LastGoodDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export interface LastGoodOptions {
+  readonly dir: string
+  readonly key: SealKey
+  /** State of another trust domain counts as unreadable. */
+  readonly trustDomain: TrustDomain
+}
+
+export function createLastGoodFile(deps: LastGoodDeps, { dir, key, trustDomain }: LastGoodOptions): LastGoodFile {
+  const { clock, logger } = deps
+  const path = join(dir, 'last-good.sealed')
+  const failures = deps.metrics.counter(
+    'picket_last_good_write_failures_total',
+    'Writes of the sealed state that failed',
+  )
+  let unreadable = false
+  let wanted: (() => LastGood) | undefined
+  let writing = Promise.resolve()
+  let busy = false
+  let retry: Disposable | undefined
+
+  async function writeWanted(): Promise<void> {
+    busy = true
+    for (let state = take(); state; state = take()) {
+      try {
+        if (unreadable) await setAside(path, clock, logger)
+        unreadable = false
+        await writeSealedFile(path, encodeLastGood(state()), PURPOSE, key)
+      } catch (thrown) {
+        failures.add()
+        logger.warn('the last good state could not be written', {
+          path,
+          code: codeOf(thrown),
+          error: messageOf(thrown),
+        })
+        const again = state
+        retry = clock.after(RETRY_MS, () => save(wanted ?? again))
+      }
+    }
+    busy = false
+  }
+
+  function take(): (() => LastGood) | undefined {
+    const state = wanted
+    wanted = undefined
+    return state
+  }
+
+  function save(state: () => LastGood): void {
+    retry?.[Symbol.dispose]()
+    wanted = state
+    if (!busy) writing = writeWanted()
+  }
+
+  return {
+    async load() {
+      try {
+        const state = decodeLastGood(await readSealedFile(path, PURPOSE, key))
+        if (state.trustDomain === trustDomain.name) return state
+        throw new SidecarError(
+          'ERR_LAST_GOOD',
+          `it belongs to trust domain ${state.trustDomain}, not ${trustDomain.name}`,
+        )
+      } catch (thrown) {
+        if (codeOf(thrown) === 'ENOENT') return undefined
+        unreadable = true
+        logger.warn('the last good state cannot be used, starting without it', { path, error: messageOf(thrown) })
+        return undefined
+      }
+    },
+    save,
+    async [Symbol.asyncDispose]() {
+      retry?.[Symbol.dispose]()
+      await writing
+      retry?.[Symbol.dispose]()
+    },
+  }
+}
+
+async function setAside(path: string, clock: Clock, logger: Logger): Promise<void> {
+  const at = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-')
+  const aside = `${path}.unreadable-${at}`
+  await rename(path, aside)
+  logger.warn('the unreadable state was set aside', { path: aside })
+}
