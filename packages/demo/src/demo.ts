@@ -52,13 +52,23 @@ Ctrl-C ends it and removes everything.`)
   print('\nStopping.')
 }
 
-const columns = ['caller', 'callee', 'route', 'decision', 'reason', 'status', 'latency'] as const satisfies (keyof Call)[]
+const columns = [
+  'caller',
+  'callee',
+  'route',
+  'decision',
+  'reason',
+  'status',
+  'latency',
+] as const satisfies (keyof Call)[]
 
 function callTable(calls: readonly Call[]): string[] {
   if (calls.length === 0) return []
   const rows = [Object.fromEntries(columns.map((name) => [name, name.toUpperCase()])) as unknown as Call, ...calls]
   const widths = columns.map((name) => Math.max(...rows.map((row) => row[name].length)))
-  return rows.map((row) => `   ${columns.map((name, index) => row[name].padEnd(widths[index] ?? 0)).join('  ')}`.trimEnd())
+  return rows.map((row) =>
+    `   ${columns.map((name, index) => row[name].padEnd(widths[index] ?? 0)).join('  ')}`.trimEnd(),
+  )
 }
 
 function expectationLine({ what, met, seen }: Expectation): string {

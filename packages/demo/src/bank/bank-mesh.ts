@@ -12,5 +12,9 @@ export function startBankMesh(options: Partial<MeshOptions> = {}): Promise<Mesh>
   const services = Object.fromEntries(
     bankServices.map((name) => [name, { command: [process.execPath, serviceMain, name] }]),
   )
-  return startMesh({ policy: bankPolicy, services: { ...services, 'support-portal': { callerOnly: true } }, ...options })
+  return startMesh({
+    policy: bankPolicy,
+    services: { ...services, 'support-portal': { callerOnly: true } },
+    ...options,
+  })
 }

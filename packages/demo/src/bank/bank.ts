@@ -59,12 +59,18 @@ const relay =
       request.body === undefined
         ? await request.mesh.get(callee, path(request))
         : await request.mesh.post(callee, path(request), request.body)
-    return response.status < 300 ? { status: response.status, body: parseJson(response.body) } : failed(callee, response)
+    return response.status < 300
+      ? { status: response.status, body: parseJson(response.body) }
+      : failed(callee, response)
   }
 
 export const bank = {
   gateway: [
-    { method: 'GET', path: /^\/accounts\/([\w-]+)$/, answer: relay('accounts', ({ params }) => `/accounts/${params[0]}`) },
+    {
+      method: 'GET',
+      path: /^\/accounts\/([\w-]+)$/,
+      answer: relay('accounts', ({ params }) => `/accounts/${params[0]}`),
+    },
     { method: 'POST', path: /^\/payments$/, answer: relay('payments', () => '/payments') },
   ],
   accounts: [

@@ -127,7 +127,9 @@ async function waitForEndpoints(operator: Operator, count: number): Promise<void
     const current = sidecars.filter(({ resources }) =>
       resources.some((r) => r.kind === 'endpoints' && r.ackedRevision === r.sentRevision && r.sentRevision !== ''),
     )
-    const revisions = new Set(current.flatMap(({ resources }) => resources.filter((r) => r.kind === 'endpoints').map((r) => r.sentRevision)))
+    const revisions = new Set(
+      current.flatMap(({ resources }) => resources.filter((r) => r.kind === 'endpoints').map((r) => r.sentRevision)),
+    )
     return current.length >= count && revisions.size === 1
   })
 }

@@ -62,7 +62,13 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
     status,
     until,
     async createEntry(name) {
-      const draft = { spiffeId: spiffeId(name), selectors: [`service:${name}`], ttlSeconds: 0, dnsNames: [], service: '' }
+      const draft = {
+        spiffeId: spiffeId(name),
+        selectors: [`service:${name}`],
+        ttlSeconds: 0,
+        dnsNames: [],
+        service: '',
+      }
       await client.admin.createEntry(draft)
     },
     async deleteEntry(name) {

@@ -20,6 +20,8 @@ export interface MeshService extends AsyncDisposable {
   readonly outbound: HostPort
   readonly admin: HostPort
   readonly accessLogFile: string
+  /** Used up by the first attestation; kept to show that. */
+  readonly joinToken: string
   readonly sidecar: MeshProcess
   /** Calls other services as this one, through its sidecar. */
   readonly client: MeshClient
@@ -72,7 +74,7 @@ export async function startService(plan: ServicePlan): Promise<MeshService> {
   const owned = stack.move()
   return {
     name: plan.name,
-    ...{ app, inbound, outbound, admin, accessLogFile, client, appClient },
+    ...{ app, inbound, outbound, admin, accessLogFile, client, appClient, joinToken: plan.joinToken },
     get sidecar() {
       return sidecar
     },
@@ -86,7 +88,13 @@ export async function startService(plan: ServicePlan): Promise<MeshService> {
   }
 }
 
-function sidecarFlags(plan: ServicePlan, directory: string, tokenFile: string, accessLog: string, app: HostPort): string[] {
+function sidecarFlags(
+  plan: ServicePlan,
+  directory: string,
+  tokenFile: string,
+  accessLog: string,
+  app: HostPort,
+): string[] {
   const [, inbound, outbound, admin] = plan.addresses
   const flags = {
     'control-plane': formatHostPort(plan.controlPlane),

@@ -41,7 +41,9 @@ export type LogMarks = ReadonlyMap<string, number>
 
 export async function markLogs(mesh: Mesh): Promise<LogMarks> {
   return new Map(
-    await Promise.all(mesh.services.map(async (service) => [service.name, (await inboundRecords(service)).length] as const)),
+    await Promise.all(
+      mesh.services.map(async (service) => [service.name, (await inboundRecords(service)).length] as const),
+    ),
   )
 }
 

@@ -28,7 +28,11 @@ async function allowedChain(mesh: Mesh): Promise<SceneResult> {
     expectations: [
       expect('the balance is read', balance.status === 200, `${balance.status} ${balance.body}`),
       expect('the payment is booked', paid.status === 201, `${paid.status} ${paid.body}`),
-      expect('five calls crossed the mesh, each one allowed', calls.length === 5 && calls.every((c) => c.decision === 'allow'), calls.length),
+      expect(
+        'five calls crossed the mesh, each one allowed',
+        calls.length === 5 && calls.every((c) => c.decision === 'allow'),
+        calls.length,
+      ),
     ],
   }
 }
@@ -62,7 +66,11 @@ async function stranger(
     calls,
     expectations: [
       expect('the connection is refused before any request', answer.startsWith('refused'), answer),
-      expect(`the refusal is in the ledger's access log as ${reason}`, calls.some((call) => call.reason === reason), calls),
+      expect(
+        `the refusal is in the ledger's access log as ${reason}`,
+        calls.some((call) => call.reason === reason),
+        calls,
+      ),
     ],
   }
 }
@@ -99,7 +107,8 @@ async function livePolicy(mesh: Mesh): Promise<SceneResult> {
 
 async function rotationUnderLoad(mesh: Mesh): Promise<SceneResult> {
   const customer = mesh.service('gateway').appClient
-  const serials = async (): Promise<string[]> => (await mesh.operator.status()).sidecars.map(({ svidSerial }) => svidSerial)
+  const serials = async (): Promise<string[]> =>
+    (await mesh.operator.status()).sidecars.map(({ svidSerial }) => svidSerial)
   const before = await serials()
   const load = new AbortController()
   const counts = { answered: 0, failed: 0 }
@@ -119,8 +128,16 @@ async function rotationUnderLoad(mesh: Mesh): Promise<SceneResult> {
   return {
     calls: [],
     expectations: [
-      expect('every sidecar has a new serial number', renewed === mesh.services.length, `${renewed} of ${mesh.services.length}`),
-      expect('no request failed', counts.failed === 0 && counts.answered > 0, `${counts.failed} of ${counts.answered} failed`),
+      expect(
+        'every sidecar has a new serial number',
+        renewed === mesh.services.length,
+        `${renewed} of ${mesh.services.length}`,
+      ),
+      expect(
+        'no request failed',
+        counts.failed === 0 && counts.answered > 0,
+        `${counts.failed} of ${counts.answered} failed`,
+      ),
     ],
   }
 }

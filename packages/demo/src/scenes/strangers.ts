@@ -6,7 +6,10 @@ import { systemClock, type HostPort } from '@picket/runtime'
  * plain GET and see what comes back. With TLS 1.3 the client's half of the handshake ends before the server has looked
  * at the certificate, so a refusal shows as an alert or a close instead of an answer.
  */
-export function callAsStranger(address: HostPort, credentials: Pick<ConnectionOptions, 'cert' | 'key'>): Promise<string> {
+export function callAsStranger(
+  address: HostPort,
+  credentials: Pick<ConnectionOptions, 'cert' | 'key'>,
+): Promise<string> {
   return new Promise((resolve) => {
     let received = ''
     const socket = connect({ ...address, ...credentials, rejectUnauthorized: false, minVersion: 'TLSv1.3' })
