@@ -10,7 +10,7 @@ import { malformed, scanDer, TAG, type DerElement } from './der-element.ts'
 const { asn1 } = forge
 
 /** The published types lack the form with options. `decodeBitStrings` would read keys and signatures as structures. */
-const decode = asn1.fromDer as (bytes: string, options: Record<string, boolean>) => forge.asn1.Asn1
+const decode = asn1.fromDer as unknown as (bytes: string, options: Record<string, boolean>) => forge.asn1.Asn1
 const DECODE_OPTIONS = { strict: true, parseAllBytes: true, decodeBitStrings: false }
 
 /** The largest structure read; certificates with the largest keys are under 16 KiB. */

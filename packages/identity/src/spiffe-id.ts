@@ -28,7 +28,7 @@ const FAULTS: readonly (readonly [RegExp, string])[] = [
   [/^spiffe:\/\/[^/]*[^a-z0-9._/-]/, 'the trust domain holds characters other than a-z, 0-9, ".", "-" and "_"'],
   [/^spiffe:\/\/.*\/$/s, 'it ends with a slash'],
   [/^spiffe:\/\/.*\/\//s, 'it has an empty path segment'],
-  [/\/\.\.?(?:\/|$)/, 'it has a "." or ".." path segment'],
+  [/^spiffe:\/\/[^/]*\/(?:.*\/)?\.\.?(?:\/|$)/s, 'it has a "." or ".." path segment'],
   [/^spiffe:\/\/[^/]*\/.*[^a-zA-Z0-9._/-]/s, 'the path holds characters other than a-z, A-Z, 0-9, ".", "-" and "_"'],
 ]
 
