@@ -4,6 +4,7 @@
  */
 export {
   bankPolicy,
+  frozenPaymentsPolicy,
   runPicket,
   startBankMesh,
   startMesh,
