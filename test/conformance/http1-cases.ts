@@ -169,9 +169,27 @@ const REQUEST_LINES = [
 
 /** Paths that a decision and an application could read differently. */
 const PATHS = [
-  ...['//health', '/health//x', '/./health', '/x/../health', '/..', '/x/.', '/%2e%2e/health', '/x/%2E./health'],
-  ...['/x/..;a=b/health', '/x%2fhealth', '/x%2Fhealth', '/x%5chealth', '/x\\health', '/%00', '/health%00.json'],
-  ...['/%', '/%2', '/%zz', '/%u002e', '/health?a=%', '/health?a=%f'],
+  '//health',
+  '/health//x',
+  '/./health',
+  '/x/../health',
+  '/..',
+  '/x/.',
+  '/%2e%2e/health',
+  '/x/%2E./health',
+  '/x/..;a=b/health',
+  '/x%2fhealth',
+  '/x%2Fhealth',
+  '/x%5chealth',
+  '/x\\health',
+  '/%00',
+  '/health%00.json',
+  '/%',
+  '/%2',
+  '/%zz',
+  '/%u002e',
+  '/health?a=%',
+  '/health?a=%f',
 ] as const
 
 const HOSTS = [
