@@ -5,6 +5,7 @@
 export {
   bankPolicy,
   frozenPaymentsPolicy,
+  replacePolicyData,
   runPicket,
   startBankMesh,
   startMesh,

@@ -1,5 +1,5 @@
 export { bankPolicy, startBankMesh } from './bank/bank-mesh.ts'
-export { frozenPaymentsPolicy } from './scenes/frozen-payments.ts'
+export { frozenPaymentsPolicy, replacePolicyData } from './bank/policy-variants.ts'
 export { runDemo, type DemoOptions } from './demo.ts'
 export { type AccessRecord } from './mesh/access-records.ts'
 export { createMeshClient, type CallOptions, type MeshClient, type MeshResponse } from './mesh/client.ts'

@@ -2,11 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   createBundleSource,
+  createCsr,
+  generateKeyPair,
+  parseCertificate,
   parseCertificatesPem,
   parsePrivateKeyPem,
   parseTrustBundlePem,
   parseTrustDomain,
   parseX509Svid,
+  type X509Svid,
 } from '@picket/identity'
 import { connectControlPlane, type SidecarStatus, type Status } from '@picket/rpc'
 import { createWatch, silentLogger, systemClock, type HostPort } from '@picket/runtime'
@@ -21,6 +25,8 @@ export interface Operator extends AsyncDisposable {
   /** Resolves with the revision when `sidecars` of them have acknowledged it. */
   pushPolicy(bundleFile: string, sidecars?: number): Promise<string>
   rotate(name: string): Promise<void>
+  /** Enrols once more as `name`, from this process: an SVID to hand to a foreign program. */
+  attest(name: string): Promise<X509Svid>
   status(): Promise<Status>
   /** Polls the status until `accept` holds; throws after 20 s, saying `what` did not come true. */
   until(what: string, accept: (status: Status) => boolean): Promise<Status>
@@ -37,15 +43,13 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
   const file = (name: string): Promise<string> => readFile(join(dataDir, 'operator', name), 'utf8')
   const [chain, key, bundle] = await Promise.all([file('svid.pem'), file('key.pem'), file('bundle.pem')])
   const svid = parseX509Svid(parseCertificatesPem(chain), parsePrivateKeyPem(key))
-  const client = connectControlPlane(
-    {
-      bundles: createWatch(createBundleSource([parseTrustBundlePem(bundle, domain)])),
-      svid: createWatch(svid),
-      clock: systemClock,
-      logger: silentLogger,
-    },
-    { address, trustDomain: domain },
-  )
+  const shared = {
+    bundles: createWatch(createBundleSource([parseTrustBundlePem(bundle, domain)])),
+    clock: systemClock,
+    logger: silentLogger,
+  }
+  const target = { address, trustDomain: domain }
+  const client = connectControlPlane({ ...shared, svid: createWatch<X509Svid | undefined>(svid) }, target)
   const spiffeId = (name: string): string => `${domain.id}/${name}`
   const status = (): Promise<Status> => client.admin.getStatus()
 
@@ -58,9 +62,19 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
     throw new Error(`waited 20 s in vain: ${what}`)
   }
 
+  const createToken = async (name: string): Promise<string> =>
+    (await client.admin.createToken({ selectors: [`service:${name}`], ttlSeconds: 0 })).token
+
   return {
     status,
     until,
+    createToken,
+    async attest(name) {
+      await using stranger = connectControlPlane(shared, target)
+      const keyPair = generateKeyPair()
+      const answer = await stranger.attest({ joinToken: await createToken(name), csr: createCsr(keyPair) })
+      return parseX509Svid(answer.svid.chain.map(parseCertificate), keyPair.privateKey)
+    },
     async createEntry(name) {
       const draft = {
         spiffeId: spiffeId(name),
@@ -75,8 +89,6 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
       const { entries } = await client.admin.listEntries({ pageSize: 0, pageToken: '' })
       for (const entry of entries) if (entry.spiffeId === spiffeId(name)) await client.admin.deleteEntry(entry.id)
     },
-    createToken: async (name) =>
-      (await client.admin.createToken({ selectors: [`service:${name}`], ttlSeconds: 0 })).token,
     async pushPolicy(bundleFile, sidecars = 0) {
       const { revision } = await client.admin.pushPolicy(await readFile(bundleFile))
       await until(

@@ -1,8 +1,8 @@
 import { createTestAuthority } from '@picket/identity/testing'
-import { encodeCertificatesPem, encodePrivateKeyPem, parseTrustDomain } from '@picket/identity'
+import { encodeCertificatesPem, encodePrivateKeyPem } from '@picket/identity'
 import { systemClock } from '@picket/runtime'
 import type { Mesh } from '../mesh/mesh.ts'
-import { frozenPaymentsPolicy } from './frozen-payments.ts'
+import { frozenPaymentsPolicy } from '../bank/policy-variants.ts'
 import { callsSince, expect, markLogs, type Scene, type SceneResult } from './scene.ts'
 import { callAsStranger } from './strangers.ts'
 
@@ -76,7 +76,7 @@ async function stranger(
 }
 
 async function foreignTrustDomain(mesh: Mesh): Promise<SceneResult> {
-  const authority = createTestAuthority(parseTrustDomain('other-bank.test'))
+  const authority = createTestAuthority('other-bank.test')
   const svid = authority.issueSvid('/payments')
   const cert = encodeCertificatesPem(svid.chain)
   return stranger(mesh, { cert, key: encodePrivateKeyPem(svid.privateKey) }, 'no-bundle')
