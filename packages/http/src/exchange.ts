@@ -57,7 +57,7 @@ export interface ExchangeOutcome {
   /** Bytes of the response as sent, head and body. */
   readonly responseBytes: number
   readonly durationMs: number
-  /** From `forward` to the response head; 0 for own answers. */
+  /** From the complete request head to the response head; 0 for own answers. */
   readonly upstreamMs: number
   readonly flag: ExchangeFlag
   /** More about `flag` for logs, '' mostly. Never from the wire. */
