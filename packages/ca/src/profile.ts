@@ -1,0 +1,16 @@
+import type { KeyAlgorithm, KeyUsage } from '@picket/identity'
+
+/**
+ * What the certificates of this CA look like, in figures. A leaf's subject is empty and its SAN therefore critical: the
+ * SPIFFE ID is the whole identity (X509-SVID.md section 2). An authority's subject holds the trust domain and its own
+ * serial number, so that no two authorities share a name and verifiers need not try several of the same subject.
+ */
+export const SERIAL_BYTES = 16
+/** Certificates are valid from a little before now, for peers whose clocks are behind. */
+export const BACKDATE_MS = 30_000
+export const DEFAULT_SVID_TTL_MS = 3_600_000
+export const DEFAULT_AUTHORITY_TTL_MS = 10 * 365 * 86_400_000
+export const DEFAULT_AUTHORITY_ALGORITHM: KeyAlgorithm = 'ec-p256'
+export const AUTHORITY_KEY_USAGE: readonly KeyUsage[] = ['keyCertSign', 'cRLSign']
+export const SVID_KEY_USAGE: readonly KeyUsage[] = ['digitalSignature']
+export const MAX_DNS_NAMES = 16
