@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { inspect } from 'node:util'
 import { test } from 'node:test'
 import { codeOf, messageOf, PicketError } from './error.ts'
-import { Secret, silentLogger } from './logger.ts'
 import { RuntimeError } from './runtime-error.ts'
 
 test('an error keeps its code, its cause and its class name', () => {
@@ -21,25 +19,4 @@ test('messageOf and codeOf take whatever was thrown', () => {
   assert.equal(codeOf(Object.assign(new Error('x'), { code: 'ENOENT' })), 'ENOENT')
   for (const thrown of [undefined, null, 'text', 7, new Error('x'), { code: 7 }])
     assert.equal(codeOf(thrown), undefined)
-})
-
-test('a secret shows itself to reveal and to nothing else', () => {
-  const secret = new Secret('hunter2')
-  assert.equal(secret.reveal(), 'hunter2')
-  const shown = [
-    String(secret),
-    [secret].join(),
-    JSON.stringify({ secret }),
-    inspect({ secret }),
-    inspect(secret, { showHidden: true }),
-  ]
-  for (const text of shown) {
-    assert.match(text, /\[redacted\]/)
-    assert.doesNotMatch(text, /hunter2/)
-  }
-  assert.deepEqual(Object.keys(secret), [])
-})
-
-test('the silent logger takes every level', () => {
-  for (const level of ['error', 'warn', 'info', 'debug'] as const) silentLogger[level]('nothing', { happens: true })
 })
