@@ -1,0 +1,111 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { initAuthority } from '@picket/ca'
+import { parseCertificatesPem, parseSpiffeId, parseTrustDomain, type Certificate } from '@picket/identity'
+import { codeOf, parseDuration, writeFileAtomic, type SettingsTable } from '@picket/runtime'
+import type { Command } from 'commander'
+import type { CliContext } from '../context.ts'
+import { CliError } from '../error.ts'
+import type { Listing } from '../output.ts'
+import { examples, outputOf } from '../program.ts'
+import { createSealKey, sealKeySettings } from '../seal-key.ts'
+import { addSettingsFlags, loadSettings } from '../settings-flags.ts'
+import { toRelative } from '../time.ts'
+
+const dataDirSetting = {
+  dataDir: { parse: String, default: './picket-data', placeholder: 'DIR', doc: "the control plane's data folder" },
+} as const satisfies SettingsTable
+
+export const caInitSettings = {
+  trustDomain: { parse: parseTrustDomain, placeholder: 'NAME', doc: 'the trust domain, such as bank.test' },
+  ...dataDirSetting,
+  ...sealKeySettings,
+  authorityTtl: { parse: parseDuration, default: '3650d', placeholder: 'DURATION', doc: "the authority's lifetime" },
+} as const satisfies SettingsTable
+
+export function configureCa(command: Command, context: CliContext): void {
+  configureInit(command.command('init'), context)
+  configureShow(command.command('show'), context)
+}
+
+function configureInit(command: Command, context: CliContext): void {
+  addSettingsFlags(command, caInitSettings)
+    .description('create the authority of a trust domain; refuses to replace one')
+    .action(async (_options, self: Command) => {
+      const settings = await loadSettings(self, caInitSettings, context)
+      const { dataDir, trustDomain } = settings
+      await mkdir(dataDir, { recursive: true, mode: 0o700 })
+      const { sealKey, createdFile } = await createSealKey(settings, dataDir)
+      const folder = join(dataDir, 'ca')
+      const { clock, random } = context
+      await initAuthority(folder, { trustDomain, ttlMs: settings.authorityTtl, sealKey }, { clock, random })
+      const bundle = await readFile(join(folder, 'trust-bundle.pem'))
+      const bundleFile = join(dataDir, 'trust-bundle.pem')
+      await writeFileAtomic(bundleFile, bundle)
+
+      const output = outputOf(self, context)
+      output.list(listingOf(await loadAuthorities(dataDir), context))
+      output.note(`\nkey, sealed       ${join(folder, 'authority.key.sealed')}`)
+      if (createdFile)
+        output.note(`sealing key       ${createdFile}: keep a copy in a safe place, without it the authority is lost`)
+      output.note(`for the sidecars  ${bundleFile}`)
+      output.note(
+        `\nNext: picket control-plane${dataDir === dataDirSetting.dataDir.default ? '' : ` --data-dir ${dataDir}`}`,
+      )
+    })
+  examples(
+    command,
+    'picket ca init --trust-domain bank.test',
+    'picket ca init --trust-domain bank.test --data-dir /var/lib/picket --seal-key-file /etc/picket/seal.key',
+  )
+}
+
+function configureShow(command: Command, context: CliContext): void {
+  addSettingsFlags(command, dataDirSetting)
+    .description('show the authority; needs no sealing key')
+    .action(async (_options, self: Command) => {
+      const { dataDir } = await loadSettings(self, dataDirSetting, context)
+      outputOf(self, context).list(listingOf(await loadAuthorities(dataDir), context))
+    })
+  examples(command, 'picket ca show', 'picket ca show --data-dir /var/lib/picket -o json')
+}
+
+async function loadAuthorities(dataDir: string): Promise<Certificate[]> {
+  try {
+    return parseCertificatesPem(await readFile(join(dataDir, 'ca', 'trust-bundle.pem'), 'utf8'))
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOENT') throw cause
+    const hint = 'create one with: picket ca init --trust-domain NAME'
+    throw new CliError('ERR_NO_AUTHORITY', `there is no authority in ${dataDir}: ${hint}`, { cause })
+  }
+}
+
+type AuthorityItem = {
+  readonly trustDomain: string
+  readonly keyId: string
+  readonly keyAlgorithm: string
+  readonly notBefore: string
+  readonly notAfter: string
+  readonly fingerprintSha256: string
+}
+
+function listingOf(authorities: readonly Certificate[], { clock }: CliContext): Listing<AuthorityItem> {
+  return {
+    kind: 'AuthorityList',
+    items: authorities.map((certificate) => ({
+      trustDomain: parseSpiffeId(certificate.uriSans[0] ?? '').trustDomain.name,
+      keyId: certificate.subjectKeyId ?? '',
+      keyAlgorithm: certificate.keyAlgorithm,
+      notBefore: certificate.notBefore.toISOString(),
+      notAfter: certificate.notAfter.toISOString(),
+      fingerprintSha256: certificate.fingerprintSha256,
+    })),
+    columns: [
+      ['TRUST DOMAIN', ({ trustDomain }) => trustDomain],
+      ['KEY', ({ keyAlgorithm }) => keyAlgorithm],
+      ['KEY ID', ({ keyId }) => keyId],
+      ['EXPIRES', ({ notAfter }) => `${notAfter} (${toRelative(notAfter, clock)})`],
+      ['SHA-256', ({ fingerprintSha256 }) => fingerprintSha256],
+    ],
+  }
+}

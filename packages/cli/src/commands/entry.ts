@@ -1,0 +1,102 @@
+import type { Entry } from '@picket/rpc'
+import { formatDuration } from '@picket/runtime'
+import type { Command } from 'commander'
+import { parseIdArgument, parseSelector, parseTtlSeconds, usage, usageList } from '../arguments.ts'
+import type { CliContext } from '../context.ts'
+import { addOperatorFlags, asOperator } from '../operator.ts'
+import type { Listing } from '../output.ts'
+import { examples, outputOf } from '../program.ts'
+import { toTimestamp } from '../time.ts'
+
+interface CreateOptions {
+  readonly selector: readonly string[]
+  readonly ttl: number
+  readonly dns: readonly string[]
+  readonly service: string
+}
+
+export function configureEntry(command: Command, context: CliContext): void {
+  configureCreate(command.command('create'), context)
+  configureList(command.command('list'), context)
+  configureDelete(command.command('delete'), context)
+}
+
+function configureCreate(command: Command, context: CliContext): void {
+  command
+    .description('say which facts lead to which SPIFFE ID')
+    .argument('<SPIFFE_ID>', 'spiffe://TRUST_DOMAIN/PATH, or /PATH in the own trust domain')
+    .requiredOption(
+      '--selector <TYPE:VALUE>',
+      'fact that must be attested, all of them (repeatable)',
+      usageList(parseSelector),
+    )
+    .option('--ttl <DURATION>', "lifetime of the SVIDs (default: the control plane's)", usage(parseTtlSeconds), 0)
+    .option('--dns <NAME>', 'DNS name in the certificate (repeatable)', usageList(String), [])
+    .option('--service <NAME>', 'name in the mesh, NAME.mesh (default: the last part of the path)', '')
+    .action(async (id: string, { selector, ttl, dns, service }: CreateOptions, self: Command) => {
+      const entry = await asOperator(self, context, ({ admin, trustDomain }) => {
+        const spiffeId = parseIdArgument(id, trustDomain).uri
+        return admin.createEntry({ spiffeId, selectors: selector, ttlSeconds: ttl, dnsNames: dns, service })
+      })
+      outputOf(self, context).list(listingOf([entry]))
+    })
+  examples(
+    addOperatorFlags(command),
+    'picket entry create spiffe://bank.test/payments --selector service:payments',
+    'picket entry create /ledger --selector service:ledger --ttl 30m --dns ledger.bank.test',
+  )
+}
+
+function configureList(command: Command, context: CliContext): void {
+  command.description('list the registration entries').action(async (_options, self: Command) => {
+    const entries = await asOperator(self, context, async ({ admin }) => {
+      const all: Entry[] = []
+      for (let pageToken = '', more = true; more; more = pageToken !== '') {
+        const page = await admin.listEntries({ pageSize: 0, pageToken })
+        all.push(...page.entries)
+        pageToken = page.nextPageToken
+      }
+      return all
+    })
+    outputOf(self, context).list(listingOf(entries))
+  })
+  examples(addOperatorFlags(command), 'picket entry list', 'picket entry list -o json')
+}
+
+function configureDelete(command: Command, context: CliContext): void {
+  command
+    .description('withdraw an identity: nothing is issued for it any more')
+    .argument('<ENTRY_ID>', 'as in picket entry list')
+    .action(async (id: string, _options, self: Command) => {
+      const entry = await asOperator(self, context, ({ admin }) => admin.deleteEntry(id))
+      outputOf(self, context).note(`deleted ${entry.id}: ${entry.spiffeId}`)
+    })
+  examples(addOperatorFlags(command), 'picket entry delete 018f6f0e-5b1c-4c2e-9a44-0d3f1f9f2b77')
+}
+
+type EntryItem = {
+  readonly id: string
+  readonly spiffeId: string
+  readonly service: string
+  readonly selectors: readonly string[]
+  readonly dnsNames: readonly string[]
+  readonly ttlSeconds: number
+  readonly createdAt: string | null
+}
+
+function listingOf(entries: readonly Entry[]): Listing<EntryItem> {
+  return {
+    kind: 'EntryList',
+    items: entries.map(({ id, spiffeId, service, selectors, dnsNames, ttlSeconds, createdAtMs }) => ({
+      ...{ id, spiffeId, service, selectors, dnsNames, ttlSeconds },
+      createdAt: toTimestamp(createdAtMs),
+    })),
+    columns: [
+      ['ENTRY ID', ({ id }) => id],
+      ['SPIFFE ID', ({ spiffeId }) => spiffeId],
+      ['SERVICE', ({ service }) => service],
+      ['SELECTORS', ({ selectors }) => selectors.join(' ')],
+      ['TTL', ({ ttlSeconds }) => (ttlSeconds === 0 ? 'default' : formatDuration(ttlSeconds * 1000))],
+    ],
+  }
+}
