@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { X509Svid } from '@picket/identity'
+import {
+  connectControlPlane,
+  RpcError,
+  type Resource,
+  type SyncClientStream,
+  type SyncRequestMessage,
+} from '@picket/rpc'
+import { createMetrics, createTasks, createWatch, silentLogger, systemClock } from '@picket/runtime'
+import { createFakeRandom, createRecordingLogger, FakeClock, settle } from '@picket/runtime/testing'
+import { runSync, type SyncDeps } from './sync.ts'
+import { eventually, startTestControlPlane } from './testing-control-plane.ts'
+
+/** A sync loop whose streams are in the test's hand. */
+function setUp(accept: SyncDeps['accept'] = () => Promise.resolve()) {
+  const clock = new FakeClock()
+  const logger = createRecordingLogger()
+  const metrics = createMetrics()
+  const svid = createWatch<unknown>(1)
+  const readiness = createWatch<unknown>(1)
+  const held: { revision: string } = { revision: '' }
+  const streams: ReturnType<typeof createStream>[] = []
+  let rotations = 0
+  const deps: SyncDeps = {
+    ...{ clock, logger, metrics, accept, random: createFakeRandom(0.5) },
+    client: {
+      sync(signal) {
+        const stream = createStream(signal)
+        streams.push(stream)
+        return stream
+      },
+    },
+    credentials: [svid],
+    hello: () => ({
+      ...{ kind: 'hello', instanceId: 'i', version: '1', advertise: '' },
+      held: held.revision === '' ? [] : [{ kind: 'endpoints', revision: held.revision }],
+    }),
+    report: () => ({
+      ...{ kind: 'report', svidSerial: '', svidNotAfterMs: 0, keyExchangeGroup: '', ready: true, notReadyReasons: [] },
+      ...{ requestsAllowed: 0, requestsDenied: 0, svidRotations: rotations },
+    }),
+    reportOn: [readiness],
+    rotateNow: () => (rotations += 1),
+  }
+  const stop = new AbortController()
+  const running = runSync(deps, stop.signal)
+  return {
+    ...{ clock, logger, metrics, svid, readiness, held, streams },
+    get rotations() {
+      return rotations
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
+  }
+}
+
+function createStream(signal: AbortSignal) {
+  const sent: SyncRequestMessage[] = []
+  const { promise: closed, resolve } = Promise.withResolvers<RpcError | undefined>()
+  let onResource: (resource: Resource) => void = () => {}
+  let onRotate = (): void => {}
+  let onOpen = (): void => {}
+  signal.addEventListener('abort', () => resolve(undefined))
+  return {
+    ...{ closed, sent, close: resolve },
+    open: () => onOpen(),
+    push: (revision: string, kind: Resource['kind'] = 'endpoints') =>
+      onResource({ kind, revision, bytes: Buffer.alloc(0) }),
+    rotate: () => onRotate(),
+    of: (kind: SyncRequestMessage['kind']) => sent.filter((message) => message.kind === kind),
+    send: (message) => void sent.push(message),
+    onOpen: (listener) => void (onOpen = listener),
+    onResource: (listener) => void (onResource = listener),
+    onRotate: (listener) => void (onRotate = listener),
+  } satisfies SyncClientStream & Record<string, unknown>
+}
+
+test('says hello first, then reports: at once, on change and every 30 seconds', async () => {
+  await using t = setUp()
+  await t.clock.advance(0)
+  assert.deepEqual(
+    t.streams[0]?.sent.map(({ kind }) => kind),
+    ['hello', 'report'],
+  )
+  t.readiness.set(2)
+  t.readiness.set(3)
+  await t.clock.advance(0)
+  assert.equal(t.streams[0]?.of('report').length, 2)
+  await t.clock.advance(90_000)
+  assert.equal(t.streams[0]?.of('report').length, 5)
+})
+
+test('acknowledges what was accepted and refuses, with the code, what was not', async () => {
+  await using t = setUp(({ revision }) => {
+    return revision === 'bad' ? Promise.reject(new RpcError('ERR_RPC_INVALID', 'no list')) : Promise.resolve()
+  })
+  t.streams[0]?.push('good')
+  await settle()
+  t.streams[0]?.push('bad')
+  await settle()
+  assert.deepEqual(t.streams[0]?.sent.slice(1), [
+    { kind: 'ack', resource: 'endpoints', revision: 'good' },
+    { kind: 'nack', resource: 'endpoints', revision: 'bad', code: 'ERR_RPC_INVALID', message: 'no list' },
+  ])
+  assert.match(t.metrics.render(), /picket_sync_refused_total\{kind="endpoints"\} 1/)
+})
+
+test('takes resources over one at a time and skips those that were overtaken', async () => {
+  const taken: string[] = []
+  const doors: (() => void)[] = []
+  await using t = setUp((resource) => {
+    taken.push(resource.revision)
+    return new Promise((resolve) => doors.push(resolve))
+  })
+  for (const revision of ['1', '2', '3']) t.streams[0]?.push(revision)
+  t.streams[0]?.push('p1', 'policy-bundle')
+  await settle()
+  assert.deepEqual(taken, ['1'])
+  for (let door = doors.shift(); door; door = doors.shift()) {
+    door()
+    await settle()
+  }
+  assert.deepEqual(taken, ['1', '3', 'p1'])
+  assert.equal(t.streams[0]?.of('ack').length, 3)
+})
+
+test('comes back with growing delays while the control plane is away', async () => {
+  await using t = setUp()
+  const openedAt: number[] = [0]
+  const start = t.clock.now()
+  for (let attempt = 0; attempt < 9; attempt++) {
+    t.streams.at(-1)?.close(new RpcError('ERR_RPC_UNAVAILABLE', 'away'))
+    await settle()
+    await t.clock.advance(Math.min(...t.clock.pendingMs))
+    openedAt.push(t.clock.now() - start)
+  }
+  assert.deepEqual(
+    openedAt.slice(1).map((atMs, index) => atMs - (openedAt[index] ?? 0)),
+    [375, 750, 1500, 3000, 6000, 12_000, 22_500, 22_500, 22_500],
+  )
+})
+
+test('a stream that held for a while starts the backoff anew, and hello names what is held', async () => {
+  await using t = setUp()
+  for (let attempt = 0; attempt < 5; attempt++) {
+    t.streams.at(-1)?.close(new RpcError('ERR_RPC_UNAVAILABLE', 'away'))
+    await settle()
+    await t.clock.advance(Math.min(...t.clock.pendingMs))
+  }
+  t.held.revision = 'e5'
+  await t.clock.advance(10_000)
+  const before = t.streams.length
+  t.streams.at(-1)?.close(undefined)
+  await t.clock.advance(375)
+  assert.equal(t.streams.length, before + 1)
+  assert.deepEqual((t.streams.at(-1)?.sent[0] as { held: unknown }).held, [{ kind: 'endpoints', revision: 'e5' }])
+})
+
+test('a new svid opens the next stream at once, also out of a backoff', async () => {
+  await using t = setUp()
+  t.svid.set(2)
+  await settle()
+  assert.equal(t.streams.length, 2)
+  t.streams[1]?.close(new RpcError('ERR_RPC_UNAVAILABLE', 'away'))
+  await settle()
+  assert.equal(t.streams.length, 2)
+  t.svid.set(3)
+  await settle()
+  assert.equal(t.streams.length, 3)
+})
+
+test('passes the command to rotate on', async () => {
+  await using t = setUp()
+  t.streams[0]?.rotate()
+  assert.equal(t.rotations, 1)
+})
+
+test('the gauge shows whether the stream is open', async () => {
+  await using t = setUp()
+  assert.match(t.metrics.render(), /picket_sync_connected 0/)
+  t.streams[0]?.open()
+  assert.match(t.metrics.render(), /picket_sync_connected 1/)
+  t.streams[0]?.close(undefined)
+  await settle()
+  assert.match(t.metrics.render(), /picket_sync_connected 0/)
+})
+
+test('over the wire: pushes are acknowledged, a rotated svid moves the stream, nothing is lost', async () => {
+  await using plane = await startTestControlPlane()
+  const { authority } = plane
+  const svid = createWatch<X509Svid>(authority.issueSvid('/payments'))
+  const bundles = createWatch(authority.bundles)
+  await using client = connectControlPlane(
+    { bundles, svid, clock: systemClock, logger: silentLogger },
+    { address: plane.address, trustDomain: authority.trustDomain },
+  )
+  const held = new Map<Resource['kind'], string>()
+  await using tasks = createTasks()
+  tasks.start('sync', (signal) =>
+    runSync(
+      {
+        ...{ client, clock: systemClock, random: createFakeRandom(0), logger: silentLogger, metrics: createMetrics() },
+        credentials: [svid, bundles],
+        hello: () => ({
+          ...{ kind: 'hello', instanceId: 'i', version: '1', advertise: '127.0.0.1:1' },
+          held: [...held].map(([kind, revision]) => ({ kind, revision })),
+        }),
+        report: () => ({
+          ...{ kind: 'report', svidSerial: 'a', svidNotAfterMs: 1, keyExchangeGroup: '', ready: true },
+          ...{ notReadyReasons: [], requestsAllowed: 0, requestsDenied: 0, svidRotations: 0 },
+        }),
+        reportOn: [],
+        accept: ({ kind, revision }) => Promise.resolve(void held.set(kind, revision)),
+        rotateNow: () => {},
+      },
+      signal,
+    ),
+  )
+  const first = await eventually('the first stream', () => plane.streams[0])
+  first.push('policy-bundle', 'p1', Buffer.alloc(3 * 1024 * 1024, 7))
+  await eventually('the acknowledgement', () => first.messages.find(({ kind }) => kind === 'ack'))
+  svid.set(authority.issueSvid('/payments'))
+  const second = await eventually('the second stream', () => plane.streams[1])
+  const hello = await eventually('the second hello', () => second.messages[0])
+  assert.deepEqual((hello as { held: unknown }).held, [{ kind: 'policy-bundle', revision: 'p1' }])
+  await eventually('the end of the first stream', () => first.ended)
+  await plane.stop()
+  await plane.start()
+  const third = await eventually('the stream after the restart', () => plane.streams[2])
+  third.push('endpoints', 'e1', '{}')
+  await eventually('the endpoints', () => held.get('endpoints') === 'e1')
+})
