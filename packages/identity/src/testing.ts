@@ -60,6 +60,7 @@ export interface TestSvidOptions {
   /** The key that signs, instead of the authority's: a forgery. */
   readonly signedWith?: KeyPair
   readonly serialNumber?: Uint8Array
+  /** Added, or in the place of the usual one of their kind. */
   readonly extraExtensions?: readonly Extension[]
   /** Extensions to leave out, by object identifier. */
   readonly without?: readonly string[]
@@ -171,15 +172,15 @@ function createLeaf(
   const dnsNames = options.dnsNames ?? []
   const subject = options.subject ?? EMPTY_NAME
   const info = toPublicKeyInfo(keyPair.publicKey)
-  const extensions = [
+  const extras = options.extraExtensions ?? []
+  const usual = [
     basicConstraints(options.isCa ?? false),
     keyUsage(options.keyUsage ?? ['digitalSignature']),
     extendedKeyUsage(options.extendedKeyUsage ?? [OID.serverAuth, OID.clientAuth]),
     ...(uris.length + dnsNames.length > 0 ? [subjectAltName({ uris, dnsNames }, subject.equals(EMPTY_NAME))] : []),
     subjectKeyId(info.keyId),
     authorityKeyId(toPublicKeyInfo(authority.keyPair.publicKey).keyId),
-    ...(options.extraExtensions ?? []),
-  ].filter(({ oid }) => !options.without?.includes(oid))
+  ].filter(({ oid }) => !options.without?.includes(oid) && !extras.some((extra) => extra.oid === oid))
   const template = {
     serialNumber: options.serialNumber ?? randomBytes(16),
     issuer: authority.certificate.subject,
@@ -187,7 +188,7 @@ function createLeaf(
     notBefore: options.notBefore ?? new Date(clock.now() - 60_000),
     notAfter: options.notAfter ?? new Date(clock.now() + HOUR_MS),
     publicKeyInfo: info.der,
-    extensions,
+    extensions: [...usual, ...extras],
   }
   return parseCertificate(createCertificate(template, (options.signedWith ?? authority.keyPair).privateKey))
 }

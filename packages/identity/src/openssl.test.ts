@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { encodeCertificatesPem } from './certificate.ts'
+import { createCsr, parseCsr } from './csr.ts'
+import { generateKeyPair, parsePrivateKeyPem } from './key-pair.ts'
+import { decodePem, encodePem } from './pem.ts'
+import { parseSpiffeId } from './spiffe-id.ts'
+import { createTestAuthority } from './testing.ts'
+import { encodeTrustBundlePem } from './trust-bundle.ts'
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+const skip = hasOpenssl ? false : 'openssl is missing: apt-get install openssl'
+const folder = mkdtempSync(join(tmpdir(), 'picket-identity-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const file = (name: string, text: string | Buffer = ''): string => {
+  writeFileSync(join(folder, name), text)
+  return join(folder, name)
+}
+
+function openssl(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('openssl', args, { encoding: 'utf8' })
+  assert.equal(status, 0, `openssl ${args.join(' ')}\n${stdout}${stderr}`)
+  return stdout
+}
+
+for (const algorithm of ['ec-p256', 'ec-p384', 'ed25519'] as const) {
+  test(`openssl verify -x509_strict accepts an SVID of ${algorithm} against the bundle`, { skip }, () => {
+    const authority = createTestAuthority('bank.test', { algorithm })
+    const bundle = file('bundle.pem', encodeTrustBundlePem(authority.bundle))
+    const direct = file('svid.pem', encodeCertificatesPem(authority.issueSvid('/payments', { algorithm }).chain))
+    const [leaf, middle] = authority.issueAuthority({ pathLen: 0 }).issueSvid('/payments').chain
+    const below = file('below.pem', encodeCertificatesPem([leaf!]))
+    const untrusted = file('middle.pem', encodeCertificatesPem([middle!]))
+    for (const purpose of ['sslserver', 'sslclient']) {
+      const strict = ['verify', '-x509_strict', '-purpose', purpose, '-CAfile', bundle]
+      assert.match(openssl(...strict, direct), /: OK/)
+      assert.match(openssl(...strict, '-untrusted', untrusted, below), /: OK/)
+    }
+  })
+}
+
+const KEYS = [
+  ['P-256', ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']],
+  ['P-384', ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384']],
+  ['Ed25519', ['-newkey', 'ed25519']],
+] as const
+
+for (const [what, key] of KEYS) {
+  test(`takes the CSR and the key that openssl req makes: ${what}`, { skip }, () => {
+    const keyFile = file('key.pem')
+    const san = ['-subj', '/O=Bank/CN=payments', '-addext', 'subjectAltName=URI:spiffe://bank.test/payments,DNS:p']
+    const pem = openssl('req', '-new', ...key, '-nodes', '-keyout', keyFile, ...san)
+    const csr = parseCsr(decodePem(pem, 'CERTIFICATE REQUEST')[0]!)
+    assert.equal(csr.requestedId?.uri, 'spiffe://bank.test/payments')
+    const privateKey = parsePrivateKeyPem(openssl('pkey', '-in', keyFile))
+    assert.ok(csr.publicKey.asymmetricKeyType === privateKey.reveal().asymmetricKeyType)
+  })
+}
+
+test('refuses an RSA request of openssl req by its code', { skip }, () => {
+  const pem = openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', file('rsa.pem'), '-subj', '/')
+  assert.throws(() => parseCsr(decodePem(pem, 'CERTIFICATE REQUEST')[0]!), { code: 'ERR_UNSUPPORTED_ALGORITHM' })
+})
+
+test('openssl req verifies a CSR of ours', { skip }, () => {
+  for (const algorithm of ['ec-p256', 'ec-p384', 'ed25519'] as const) {
+    const csr = createCsr(generateKeyPair(algorithm), parseSpiffeId('spiffe://bank.test/payments'))
+    const text = openssl(
+      'req',
+      '-verify',
+      '-noout',
+      '-text',
+      '-in',
+      file('ours.pem', encodePem(csr, 'CERTIFICATE REQUEST')),
+    )
+    assert.match(text, /URI:spiffe:\/\/bank\.test\/payments/)
+  }
+})
