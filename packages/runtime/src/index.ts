@@ -1,4 +1,5 @@
 export { formatHostPort, isLoopback, parseHostPort, type HostPort } from './address.ts'
+export { startAdmin, toJson, toText, type AdminAnswer, type AdminListener, type AdminRoutes } from './admin-listener.ts'
 export { writeFileAtomic } from './atomic-file.ts'
 export { backoffMs, type BackoffLimits } from './backoff.ts'
 export { sleepUnlessAborted, systemClock, type Clock } from './clock.ts'
