@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { encodeTrustBundle, encodeTrustBundlePem } from '@picket/identity'
+import { createTestAuthority } from '@picket/identity/testing'
+import type { PolicyEngine, PolicyStore } from '@picket/policy'
+import { encodeEndpoints, encodeServiceConfig, RpcError, type Hello, type Nack, type Report } from '@picket/rpc'
+import { createMetrics, createTasks, createWatch, Secret, systemClock, systemRandom, type Tasks } from '@picket/runtime'
+import { createRecordingLogger } from '@picket/runtime/testing'
+import { openAgent, type Agent } from './agent.ts'
+import type { ControlPlaneSource } from './config.ts'
+import { eventually, startTestControlPlane, type TestControlPlane } from './testing-control-plane.ts'
+
+/** A policy store that takes every bundle but the one that says `bad`. */
+function createFakePolicyStore(): PolicyStore {
+  const engine = createWatch<PolicyEngine | undefined>(undefined)
+  return {
+    engine,
+    activate(bytes) {
+      if (Buffer.from(bytes).toString() === 'bad')
+        return Promise.reject(new RpcError('ERR_RPC_INVALID', 'not a bundle'))
+      engine.set({ revision: Buffer.from(bytes).toString() } as PolicyEngine)
+      return Promise.resolve(engine.value as PolicyEngine)
+    },
+  }
+}
+
+async function setUp() {
+  const stack = new AsyncDisposableStack()
+  const plane = stack.use(await startTestControlPlane())
+  const dir = await mkdtemp(join(tmpdir(), 'picket-agent-'))
+  stack.defer(() => rm(dir, { recursive: true, force: true }))
+  const trustBundleFile = join(dir, 'bundle.pem')
+  await writeFile(trustBundleFile, encodeTrustBundlePem(plane.authority.bundle))
+  const source: ControlPlaneSource = {
+    kind: 'control-plane',
+    address: plane.address,
+    trustDomain: plane.authority.trustDomain,
+    trustBundleFile,
+    joinToken: new Secret('token-1'),
+    joinTokenFile: undefined,
+    state: { dir: join(dir, 'state'), sealKey: undefined, sealKeyFile: undefined },
+    advertise: undefined,
+  }
+  return { plane, dir, source, trustBundleFile, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+/** An agent as a sidecar runs it; disposing it is a restart's first half. */
+async function run(source: ControlPlaneSource, signal = AbortSignal.timeout(10_000)) {
+  const logger = createRecordingLogger()
+  const policy = createFakePolicyStore()
+  const deps = { clock: systemClock, random: systemRandom, logger, metrics: createMetrics(), policy }
+  const stack = new AsyncDisposableStack()
+  const agent: Agent = stack.use(await openAgent(deps, source, signal))
+  const tasks: Tasks = stack.use(createTasks())
+  const readiness = createWatch<readonly string[]>([])
+  agent.start(tasks, {
+    advertise: { host: '127.0.0.1', port: 7443 },
+    version: '0.1.0',
+    report: () => ({ ready: true, notReadyReasons: readiness.value, requestsAllowed: 1, requestsDenied: 2 }),
+    reportOn: [readiness],
+  })
+  const logged = (message: string): boolean => logger.entries.some((entry) => entry.message === message)
+  return { agent, policy, logged, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+const ENDPOINTS = { services: [] }
+
+async function pushAll(plane: TestControlPlane): Promise<void> {
+  const stream = await eventually('a stream', () => plane.streams.at(-1))
+  stream.push('trust-bundle', 't1', encodeTrustBundle(plane.authority.bundle))
+  stream.push('policy-bundle', 'p1', 'p1')
+  stream.push('endpoints', 'e1', encodeEndpoints(ENDPOINTS))
+  stream.push('service-config', 's1', encodeServiceConfig({ service: { name: 'payments' } }))
+  await eventually('four acks', () => stream.messages.filter(({ kind }) => kind === 'ack').length === 4)
+}
+
+test('attests with the token, says hello with nothing held, acknowledges each kind and reports', async () => {
+  await using t = await setUp()
+  await using sidecar = await run(t.source)
+  assert.equal(sidecar.agent.svid.value.id.uri, 'spiffe://bank.test/payments')
+  await pushAll(t.plane)
+  const messages = t.plane.streams[0]?.messages ?? []
+  const hello = messages[0] as Hello
+  assert.deepEqual([hello.kind, hello.held, hello.advertise], ['hello', [], '127.0.0.1:7443'])
+  const report = messages.find((message): message is Report => message.kind === 'report')
+  assert.equal(report?.svidSerial, sidecar.agent.svid.value.chain[0]?.serialNumber)
+  assert.deepEqual([report?.requestsAllowed, report?.requestsDenied], [1, 2])
+  assert.equal(sidecar.policy.engine.value?.revision, 'p1')
+  assert.equal(sidecar.agent.resources.serviceConfig.value?.service.name, 'payments')
+})
+
+test('a restart while the control plane is away serves from the last good state, without a token', async () => {
+  await using t = await setUp()
+  {
+    await using _sidecar = await run(t.source)
+    await pushAll(t.plane)
+  }
+  await t.plane.stop()
+  {
+    await using sidecar = await run({ ...t.source, joinToken: undefined })
+    assert.equal(sidecar.agent.svid.value.id.uri, 'spiffe://bank.test/payments')
+    assert.equal(sidecar.policy.engine.value?.revision, 'p1')
+    const seen = t.plane.streams.length
+    await t.plane.start()
+    const stream = await eventually('the stream', () => t.plane.streams[seen])
+    const hello = (await eventually('its hello', () => stream.messages[0])) as Hello
+    assert.deepEqual(hello.held.map(({ revision }) => revision).toSorted(), ['e1', 'p1', 's1', 't1'])
+  }
+  assert.deepEqual(t.plane.calls, ['attest'])
+})
+
+test('without a token and without state it does not start, and says what to do', async () => {
+  await using t = await setUp()
+  await assert.rejects(run({ ...t.source, joinToken: undefined }), {
+    code: 'ERR_NO_JOIN_TOKEN',
+    message: /token create/,
+  })
+})
+
+test('a wrong token ends the start with the reason, and writes nothing', async () => {
+  await using t = await setUp()
+  await assert.rejects(run({ ...t.source, joinToken: new Secret('token-2') }), { code: 'ERR_ATTESTATION_REFUSED' })
+  assert.deepEqual(await readdir(t.source.state?.dir ?? ''), ['seal.key'])
+})
+
+test('a control plane of another authority gets no token', async () => {
+  await using t = await setUp()
+  const stranger = createTestAuthority('bank.test')
+  await writeFile(t.trustBundleFile, encodeTrustBundlePem(stranger.bundle))
+  await assert.rejects(run(t.source), { code: 'ERR_ATTESTATION_REFUSED' })
+  assert.deepEqual(t.plane.calls, [])
+})
+
+test('waits for a control plane that is not there yet', async () => {
+  await using t = await setUp()
+  await t.plane.stop()
+  const starting = run(t.source)
+  await systemClock.sleep(100)
+  await t.plane.start()
+  await using sidecar = await starting
+  assert.ok(sidecar.logged('no first svid yet'))
+})
+
+test('a start that waits can be given up', async () => {
+  await using t = await setUp()
+  await t.plane.stop()
+  const stop = new AbortController()
+  const starting = run(t.source, stop.signal)
+  await systemClock.sleep(50)
+  stop.abort(new Error('enough'))
+  await assert.rejects(starting)
+})
+
+test('the pinned bundle file must be there, be a bundle, and hold an authority', async (context) => {
+  await using t = await setUp()
+  for (const [what, content] of [
+    ['empty', ''],
+    ['garbage', 'hello'],
+    ['a bundle of nobody', '{"keys":[]}'],
+    ['too large', ' '.repeat(1024 * 1024 + 1)],
+  ] as const) {
+    await context.test(what, async () => {
+      await writeFile(t.trustBundleFile, content)
+      await assert.rejects(run(t.source), { code: 'ERR_TRUST_BUNDLE_FILE' })
+    })
+  }
+  await rm(t.trustBundleFile)
+  await assert.rejects(run(t.source), { code: 'ERR_TRUST_BUNDLE_FILE', message: /ENOENT/ })
+})
+
+test('when the operator pins another authority, what the old one vouched for is not served', async () => {
+  await using t = await setUp()
+  {
+    await using _sidecar = await run(t.source)
+    await pushAll(t.plane)
+  }
+  const stranger = createTestAuthority('bank.test')
+  await writeFile(t.trustBundleFile, encodeTrustBundlePem(stranger.bundle))
+  await assert.rejects(run({ ...t.source, joinToken: undefined }), { code: 'ERR_NO_JOIN_TOKEN' })
+})
+
+test('what is bad is refused with a code and the good one stays', async () => {
+  await using t = await setUp()
+  await using sidecar = await run(t.source)
+  await pushAll(t.plane)
+  const { authority } = t.plane
+  const stream = await eventually('the stream', () => t.plane.streams.at(-1))
+  const newer = { ...authority.bundle, sequence: 5n }
+  stream.push('trust-bundle', 't5', encodeTrustBundle(newer))
+  const next = await eventually(
+    'the stream on the new bundle',
+    () => t.plane.streams.at(-1) !== stream && t.plane.streams.at(-1),
+  )
+  const bad = [
+    ['trust-bundle', 'garbage', 'hello', 'ERR_TRUST_BUNDLE'],
+    ['trust-bundle', 'empty', '{"keys":[],"spiffe_sequence":9}', 'ERR_TRUST_BUNDLE_EMPTY'],
+    ['trust-bundle', 'older', encodeTrustBundle(authority.bundle), 'ERR_TRUST_BUNDLE_ROLLBACK'],
+    ['policy-bundle', 'bad', 'bad', 'ERR_RPC_INVALID'],
+    ['endpoints', 'bad', '{"services":[{"name":"x"}]}', 'ERR_RPC_INVALID'],
+    ['service-config', 'bad', '[]', 'ERR_RPC_INVALID'],
+  ] as const
+  for (const [kind, revision, content, code] of bad) {
+    next.push(kind, revision, content)
+    const nack = await eventually(`the refusal of ${kind} ${revision}`, () =>
+      next.messages.find(
+        (message): message is Nack =>
+          message.kind === 'nack' && message.revision === revision && message.resource === kind,
+      ),
+    )
+    assert.equal(nack.code, code)
+  }
+  const { resources } = sidecar.agent
+  assert.equal(resources.trustBundle.value.sequence, 5n)
+  assert.equal(sidecar.policy.engine.value?.revision, 'p1')
+  assert.deepEqual(resources.endpoints.value, ENDPOINTS)
+  assert.equal(resources.serviceConfig.value?.service.name, 'payments')
+})
+
+test('a pushed command renews under a new key, and the stream moves to it', async () => {
+  await using t = await setUp()
+  await using sidecar = await run(t.source)
+  await pushAll(t.plane)
+  const before = sidecar.agent.svid.value
+  t.plane.streams[0]?.rotate()
+  await eventually('the new svid', () => sidecar.agent.svid.value !== before)
+  const moved = await eventually('the new stream', () => t.plane.streams[1])
+  const report = await eventually('its report', () =>
+    moved.messages.find((message): message is Report => message.kind === 'report'),
+  )
+  assert.equal(report.svidRotations, 1)
+  assert.equal(report.svidSerial, sidecar.agent.svid.value.chain[0]?.serialNumber)
+  assert.deepEqual(t.plane.calls, ['attest', 'issue'])
+})
+
+test('with an expired svid it attests anew, for the same identity, and does not take another', async () => {
+  await using t = await setUp()
+  t.plane.behaviour.ttlMs = 1200
+  await using sidecar = await run(t.source)
+  const first = sidecar.agent.svid.value
+  t.plane.behaviour.failure = new RpcError('ERR_RPC_UNAVAILABLE', 'later')
+  await eventually('expiry', () => systemClock.now() > first.notAfter.getTime())
+  t.plane.behaviour.ttlMs = 3_600_000
+  t.plane.behaviour.path = '/ledger'
+  t.plane.behaviour.failure = undefined
+  await eventually('the refusal', () => sidecar.logged('svid renewal failed, the old one stays'))
+  assert.equal(sidecar.agent.svid.value, first)
+  t.plane.behaviour.path = '/payments'
+  await eventually('the new svid', () => sidecar.agent.svid.value !== first)
+  assert.ok(t.plane.calls.filter((call) => call === 'attest').length > 1)
+})
