@@ -34,7 +34,7 @@ export function scanPath(bytes: Uint8Array, from: number, to: number): number {
     const kind = PATH_BYTE[byte]
     if (kind === 1) continue
     if (kind === 2 && byte === PERCENT) {
-      if (pos + 2 >= to) return TARGET_INCOMPLETE
+      if (pos + 2 >= to) return unfinishedEscape(bytes, pos, to)
       const value = escapedByte(bytes, pos)
       if (value < 0) return TARGET_BAD_ESCAPE
       if (value === SLASH || value === BACKSLASH || value === 0) return TARGET_AMBIGUOUS
@@ -56,7 +56,7 @@ export function scanQuery(bytes: Uint8Array, from: number, to: number): number {
     const byte = bytes[pos]!
     if (byte === SP) return pos
     if (byte === PERCENT) {
-      if (pos + 2 >= to) return TARGET_INCOMPLETE
+      if (pos + 2 >= to) return unfinishedEscape(bytes, pos, to)
       if (escapedByte(bytes, pos) < 0) return TARGET_BAD_ESCAPE
       pos += 2
     } else if (byte <= SP || byte >= 0x7f || byte === HASH) return TARGET_INVALID
@@ -83,4 +83,9 @@ function escapedByte(bytes: Uint8Array, percentAt: number): number {
   const high = HEX_VALUE[bytes[percentAt + 1]!]!
   const low = HEX_VALUE[bytes[percentAt + 2]!]!
   return high > 15 || low > 15 ? -1 : high * 16 + low
+}
+
+/** Judges what is there, so that the result does not depend on where the received bytes happen to end. */
+function unfinishedEscape(bytes: Uint8Array, percentAt: number, to: number): number {
+  return percentAt + 1 < to && HEX_VALUE[bytes[percentAt + 1]!]! > 15 ? TARGET_BAD_ESCAPE : TARGET_INCOMPLETE
 }

@@ -76,16 +76,16 @@ export class RequestLine {
   }
 
   #scanVersion(bytes: Buffer, from: number, to: number): number {
-    if (to - from < 10) return INCOMPLETE
+    if (to - from < 9) return INCOMPLETE
     for (let i = 0; i < VERSION_PREFIX.length; i++)
       if (bytes[from + i] !== VERSION_PREFIX[i]) return this.#refuse('invalid_request_line')
     const major = bytes[from + 5]
     const minor = bytes[from + 7]
     if (!isDigit(major) || bytes[from + 6] !== 0x2e || !isDigit(minor)) return this.#refuse('invalid_request_line')
-    if (bytes[from + 8] !== CR || bytes[from + 9] !== LF) {
-      const isLineEnding = bytes[from + 8] === CR || bytes[from + 8] === LF
-      return this.#refuse(isLineEnding ? 'invalid_line_ending' : 'invalid_request_line')
-    }
+    if (bytes[from + 8] === LF) return this.#refuse('invalid_line_ending')
+    if (bytes[from + 8] !== CR) return this.#refuse('invalid_request_line')
+    if (to - from < 10) return INCOMPLETE
+    if (bytes[from + 9] !== LF) return this.#refuse('invalid_line_ending')
     if (major !== 0x31 || minor! > 0x31) return this.#refuse('unsupported_version')
     this.minorVersion = minor! - 0x30
     return from + 10
