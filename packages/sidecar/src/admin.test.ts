@@ -3,9 +3,15 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { createTestAuthority } from '@picket/identity/testing'
-import { createMetrics, createWatch, resolveSettings, silentLogger } from '@picket/runtime'
-import { createAdminRoutes } from './admin-routes.ts'
-import { startAdmin, type AdminRoutes } from './admin.ts'
+import {
+  createMetrics,
+  createWatch,
+  resolveSettings,
+  silentLogger,
+  startAdmin,
+  type AdminRoutes,
+} from '@picket/runtime'
+import { createAdminRoutes } from './admin.ts'
 import type { ReadinessReason } from './readiness.ts'
 import { sidecarSettings } from './settings.ts'
 
@@ -115,12 +121,4 @@ test('bytes that are not HTTP get a 400 and end', async () => {
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(chunk as Buffer)
   assert.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 400 /)
-})
-
-test('a port in use names the setting, the address and the way out', async () => {
-  await using t = await serve({})
-  await assert.rejects(startAdmin({ logger: silentLogger }, { address: t.admin.address, routes: {} }), {
-    code: 'ERR_PORT_IN_USE',
-    message: new RegExp(`admin: 127\\.0\\.0\\.1:${t.admin.address.port} .* --admin`),
-  })
 })

@@ -1,101 +1,69 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { isLoopback, messageOf, type HostPort, type Logger } from '@picket/runtime'
-import { toListenError } from './listen-error.ts'
+import type { BundleSource, Certificate, X509Svid } from '@picket/identity'
+import { formatHostPort, toJson, type AdminRoutes, type HostPort, type Metrics, type Watch } from '@picket/runtime'
+import type { ReadinessReason } from './readiness.ts'
+import type { SidecarSettings } from './settings.ts'
 
-/** What one path of the admin listener answers. */
-export interface AdminAnswer {
-  readonly status: number
-  readonly contentType: string
-  readonly body: string
+export interface AdminSubjects {
+  readonly settings: SidecarSettings
+  readonly metrics: Metrics
+  readonly readiness: Watch<readonly ReadinessReason[]>
+  /** Brings readiness up to date before it is told. */
+  readonly refresh: () => Promise<unknown>
+  /** Undefined until there is an identity. */
+  readonly identity: () => { readonly svid: X509Svid; readonly bundles: BundleSource } | undefined
 }
 
-export type AdminRoutes = Readonly<Record<string, () => AdminAnswer | Promise<AdminAnswer>>>
-
-export interface AdminListener extends AsyncDisposable {
-  readonly address: HostPort
-}
-
-const LIMITS = {
-  connectionsCheckingInterval: 1000,
-  headersTimeout: 5000,
-  keepAliveTimeout: 30_000,
-  maxHeaderSize: 8192,
-  requestTimeout: 5000,
-} as const
-const MAX_CONNECTIONS = 64
-
-/**
- * The loopback listener for health, metrics and a look inside. It reads only, takes no bodies, and answers only requests
- * that name a loopback host, so that a web page in somebody's browser cannot reach it by rebinding a DNS name.
- */
-export async function startAdmin(
-  deps: { readonly logger: Logger },
-  options: { readonly address: HostPort; readonly routes: AdminRoutes },
-): Promise<AdminListener> {
-  const server = createServer(LIMITS, (request, response) => void answer(deps, options.routes, request, response))
-  server.maxConnections = MAX_CONNECTIONS
-  await listen(server, options.address)
-  server.on('error', (error) => deps.logger.error('admin listener failed', { error: error.message }))
-  const { address, port } = server.address() as AddressInfo
+/** Liveness says that the process turns; readiness says whether calls may be sent to it, and if not, why. */
+export function createAdminRoutes({ settings, metrics, readiness, refresh, identity }: AdminSubjects): AdminRoutes {
   return {
-    address: { host: address, port },
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeAllConnections()
-      await closed
+    '/live': () => toJson(200, { live: true }),
+    '/ready': async () => {
+      await refresh()
+      const reasons = readiness.value
+      return toJson(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons })
     },
+    '/metrics': () => ({
+      status: 200,
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      body: metrics.render(),
+    }),
+    '/certs': () => {
+      const held = identity()
+      return toJson(200, held ? showIdentity(held.svid, held.bundles) : { svid: null, trustBundle: null })
+    },
+    '/config': () => toJson(200, showSettings(settings)),
   }
 }
 
-function listen(server: Server, address: HostPort): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onError = (cause: Error): void => reject(toListenError('admin', address, cause))
-    server.once('error', onError)
-    server.listen(address, () => {
-      server.off('error', onError)
-      resolve()
-    })
-  })
-}
-
-async function answer(
-  { logger }: { readonly logger: Logger },
-  routes: AdminRoutes,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  try {
-    const { status, contentType, body } = await select(routes, request)
-    response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' })
-    response.end(request.method === 'HEAD' ? undefined : body)
-  } catch (thrown) {
-    logger.error('admin request failed', { path: request.url, error: messageOf(thrown) })
-    response.writeHead(500).end()
+function showIdentity(svid: X509Svid, bundles: BundleSource): object {
+  const bundle = bundles.bundleFor(svid.id.trustDomain)
+  return {
+    svid: { spiffeId: svid.id.uri, chain: svid.chain.map(showCertificate) },
+    trustBundle: bundle
+      ? {
+          trustDomain: bundle.trustDomain.name,
+          sequence: String(bundle.sequence),
+          authorities: bundle.x509Authorities.map(showCertificate),
+        }
+      : null,
   }
 }
 
-function select(
-  routes: AdminRoutes,
-  { method, url = '/', headers }: IncomingMessage,
-): AdminAnswer | Promise<AdminAnswer> {
-  if (!isLoopback(hostOf(headers.host ?? ''))) return toText(421, 'ask by a loopback host name')
-  if (method !== 'GET' && method !== 'HEAD') return toText(405, 'only GET and HEAD')
-  const path = url.split('?', 1)[0] ?? '/'
-  const route = Object.hasOwn(routes, path) ? routes[path] : undefined
-  return route ? route() : toText(404, `there are ${Object.keys(routes).join(' ')}`)
+function showCertificate({ serialNumber, notBefore, notAfter, fingerprintSha256 }: Certificate): object {
+  return { serialNumber, notBefore, notAfter, fingerprintSha256 }
 }
 
-/** `127.0.0.1:7490` → `127.0.0.1`, `[::1]:7490` → `::1`. */
-function hostOf(header: string): string {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]*))(?::\d+)?$/.exec(header)
-  return (match?.[1] ?? match?.[2] ?? '').toLowerCase()
+/** The settings as one would write them; secrets redact themselves. */
+export function showSettings(settings: SidecarSettings): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, show(value)]))
 }
 
-export function toText(status: number, body: string): AdminAnswer {
-  return { status, contentType: 'text/plain; charset=utf-8', body: `${body}\n` }
-}
-
-export function toJson(status: number, value: unknown): AdminAnswer {
-  return { status, contentType: 'application/json', body: `${JSON.stringify(value, undefined, 2)}\n` }
+function show(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(show)
+  if (typeof value !== 'object' || value === null) return value
+  if ('toJSON' in value) return value
+  if ('host' in value && 'port' in value) return formatHostPort(value as HostPort)
+  if ('uri' in value) return value.uri
+  if ('name' in value) return value.name
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, show(member)]))
 }
