@@ -14,7 +14,14 @@ import type { Clock, Random, SealKey } from '@picket/runtime'
 import { bundleOf, journalPath, readAuthority, writeAuthority, type AuthorityFiles } from './authority-files.ts'
 import { CaError } from './error.ts'
 import { openJournal, type Journal } from './journal.ts'
-import { DEFAULT_AUTHORITY_ALGORITHM, DEFAULT_AUTHORITY_TTL_MS, MAX_DNS_NAMES } from './profile.ts'
+import {
+  DEFAULT_AUTHORITY_ALGORITHM,
+  DEFAULT_AUTHORITY_TTL_MS,
+  isDnsName,
+  LAST_INSTANT_MS,
+  MAX_DNS_NAMES,
+  MIN_TTL_MS,
+} from './profile.ts'
 import { signSvid } from './signer.ts'
 import { createAuthorityTemplate, createSvidTemplate } from './template.ts'
 
@@ -53,13 +60,18 @@ export interface InitAuthorityOptions {
   readonly sealKey: SealKey
 }
 
-/** Makes the trust domain's first authority in `directory`. Overwrites nothing: throws `ERR_AUTHORITY_EXISTS`. */
+/**
+ * Makes the trust domain's first authority in `directory`. Overwrites nothing: throws `ERR_AUTHORITY_EXISTS`. Throws
+ * `ERR_ISSUE_REQUEST` for a time to live that no certificate can have.
+ */
 export async function initAuthority(
   directory: string,
   options: InitAuthorityOptions,
   deps: AuthorityDeps,
 ): Promise<Authority> {
   const { trustDomain, algorithm = DEFAULT_AUTHORITY_ALGORITHM, ttlMs = DEFAULT_AUTHORITY_TTL_MS, sealKey } = options
+  checkTtl(ttlMs)
+  if (deps.clock.now() + ttlMs > LAST_INSTANT_MS) throw requestError('the authority would outlive the year 9999')
   const keyPair = generateKeyPair(algorithm)
   const info = toPublicKeyInfo(keyPair.publicKey)
   const template = createAuthorityTemplate(trustDomain, info, ttlMs, deps.clock.now(), deps.random)
@@ -124,11 +136,16 @@ function checkRequest(
   if (id.trustDomain.name !== trustDomain.name)
     throw requestError(`${id.uri} is not of the trust domain ${trustDomain.name}`)
   if (id.path === '') throw requestError(`${id.uri} has no path`)
-  if (!Number.isSafeInteger(ttlMs) || ttlMs <= 0)
-    throw requestError('the time to live is not a positive number of milliseconds')
+  checkTtl(ttlMs)
+  const misnamed = dnsNames.find((name) => !isDnsName(name))
+  if (misnamed !== undefined) throw requestError(`${JSON.stringify(misnamed)} is not a DNS name in lower case`)
   if (dnsNames.length > MAX_DNS_NAMES) throw requestError(`more than ${MAX_DNS_NAMES} DNS names`)
   if (csr.publicKeyInfo.der.equals(authority.publicKeyInfo.der)) throw requestError("the key is the authority's own")
   if (authority.notAfter.getTime() <= nowMs) throw new CaError('ERR_AUTHORITY_EXPIRED', 'the authority has expired')
+}
+
+function checkTtl(ttlMs: number): void {
+  if (!Number.isSafeInteger(ttlMs) || ttlMs < MIN_TTL_MS) throw requestError('the time to live is under a second')
 }
 
 function requestError(problem: string): CaError {

@@ -1,4 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { messageOf } from '@picket/runtime'
 import { CaError } from './error.ts'
 
 /** One issued certificate. */
@@ -16,37 +18,67 @@ export interface JournalRecord {
 /**
  * The issuance journal: newline-delimited JSON, append only. `append` resolves when the record is on the disk, and a
  * certificate leaves only after that. Records that arrive while a flush is under way share the next one (group commit),
- * so that many callers cost few flushes. After a failed write the journal stays failed: a gap must not go unnoticed.
+ * so that many callers cost few flushes. While the disk refuses, every append fails and no certificate leaves; when it
+ * takes writes again, so does the journal. A record that was cut off stands on a line of its own, and its certificate
+ * never left.
  */
 export interface Journal extends AsyncDisposable {
-  /** Rejects with `ERR_JOURNAL`. */
+  /** Rejects with `ERR_JOURNAL`, retryable. */
   append(record: JournalRecord): Promise<void>
 }
 
+/** What the journal needs of its file, which is open for appending. */
+export interface JournalFile {
+  appendFile(text: string): Promise<void>
+  datasync(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Opens the journal, making it when it is not there. Throws `ERR_JOURNAL`. */
 export async function openJournal(path: string): Promise<Journal> {
-  const file = await open(path, 'a', 0o600)
-  await endTornLine(path, file)
-  let waiting: { line: string; resolve: () => void; reject: (error: CaError) => void }[] = []
+  let file: FileHandle | undefined
+  try {
+    file = await open(path, 'a', 0o600)
+    await syncFolder(dirname(path))
+    return createJournal(file, path, await isTorn(path))
+  } catch (cause) {
+    await file?.close()
+    throw new CaError('ERR_JOURNAL', `the issuance journal cannot be opened: ${messageOf(cause)}`, { cause })
+  }
+}
+
+interface Waiter {
+  readonly line: string
+  readonly resolve: () => void
+  readonly reject: (error: CaError) => void
+}
+
+/** `torn` says that the file may end inside a line, which then gets its line end before the next record. */
+export function createJournal(file: JournalFile, path: string, torn = false): Journal {
+  let waiting: Waiter[] = []
   let flushing: Promise<void> | undefined
-  let failure: CaError | undefined
 
   async function flush(): Promise<void> {
     while (waiting.length > 0) {
       const batch = waiting
       waiting = []
-      try {
-        if (failure) throw failure
-        await file.appendFile(batch.map(({ line }) => line).join(''))
-        await file.datasync()
-        for (const { resolve } of batch) resolve()
-      } catch (cause) {
-        failure ??= new CaError('ERR_JOURNAL', `${path} cannot be written: no certificate is issued until it can`, {
-          cause,
-        })
-        for (const { reject } of batch) reject(failure)
-      }
+      await commit(batch)
     }
     flushing = undefined
+  }
+
+  async function commit(batch: readonly Waiter[]): Promise<void> {
+    try {
+      await file.appendFile((torn ? '\n' : '') + batch.map(({ line }) => line).join(''))
+      await file.datasync()
+      torn = false
+      for (const { resolve } of batch) resolve()
+    } catch (cause) {
+      torn = true
+      const message = `${path} cannot be written, so no certificate is issued: ${messageOf(cause)}`
+      const error = new CaError('ERR_JOURNAL', message, { cause, retryable: true })
+      for (const { reject } of batch) reject(error)
+    }
   }
 
   return {
@@ -63,16 +95,18 @@ export async function openJournal(path: string): Promise<Journal> {
   }
 }
 
-/** A crash may leave half a line, whose certificate never left: it gets its line end, so that the next record has its own. */
-async function endTornLine(path: string, file: FileHandle): Promise<void> {
-  const { size } = await file.stat()
-  if (size === 0) return
+/** A crash may have left half a line at the end. */
+async function isTorn(path: string): Promise<boolean> {
+  await using reader = await open(path, 'r')
+  const { size } = await reader.stat()
+  if (size === 0) return false
   const last = Buffer.alloc(1)
-  const reader = await open(path, 'r')
-  try {
-    await reader.read(last, 0, 1, size - 1)
-  } finally {
-    await reader.close()
-  }
-  if (last[0] !== 0x0a) await file.appendFile('\n')
+  await reader.read(last, 0, 1, size - 1)
+  return last[0] !== 0x0a
+}
+
+/** Makes the file's own name durable. */
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r')
+  await folder.sync()
 }

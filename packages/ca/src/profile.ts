@@ -14,3 +14,15 @@ export const DEFAULT_AUTHORITY_ALGORITHM: KeyAlgorithm = 'ec-p256'
 export const AUTHORITY_KEY_USAGE: readonly KeyUsage[] = ['keyCertSign', 'cRLSign']
 export const SVID_KEY_USAGE: readonly KeyUsage[] = ['digitalSignature']
 export const MAX_DNS_NAMES = 16
+/** Certificates count in whole seconds. */
+export const MIN_TTL_MS = 1000
+/** The last instant that a certificate can name (RFC 5280 section 4.1.2.5). */
+export const LAST_INSTANT_MS = Date.UTC(9999, 11, 31, 23, 59, 59)
+
+const LABEL = '[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?'
+const DNS_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`)
+
+/** A host name in lower case, complete: no wildcard, which would speak for workloads that nobody named. */
+export function isDnsName(name: string): boolean {
+  return name.length <= 253 && DNS_NAME.test(name)
+}

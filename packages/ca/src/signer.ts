@@ -10,6 +10,7 @@ import {
   type SpiffeId,
   type TrustBundle,
 } from '@picket/identity'
+import { messageOf } from '@picket/runtime'
 import { CaError } from './error.ts'
 
 /**
@@ -21,12 +22,22 @@ export function signSvid(
   key: PrivateKey,
   expected: { id: SpiffeId; bundle: TrustBundle; now: Date },
 ): Certificate {
-  const certificate = parseCertificate(createCertificate(template, key))
+  const certificate = readOwnOutput(createCertificate(template, key))
   const faults = lintX509Svid(certificate)
   if (faults.length > 0) throw new CaError('ERR_LINT', `the certificate made breaks the profile: ${faults.join('; ')}`)
   const verdict = verifyX509Svid([certificate], createBundleSource([expected.bundle]), expected.now)
   if (verdict.kind === 'refused')
     throw new CaError('ERR_LINT', `the certificate made does not verify: ${verdict.message}`)
-  if (verdict.id.uri !== expected.id.uri) throw new CaError('ERR_LINT', 'the certificate made is of another identity')
+  if (verdict.id.uri !== expected.id.uri || !certificate.publicKeyInfo.der.equals(template.publicKeyInfo)) {
+    throw new CaError('ERR_LINT', 'the certificate made is of another identity or key')
+  }
   return certificate
+}
+
+function readOwnOutput(der: Buffer): Certificate {
+  try {
+    return parseCertificate(der)
+  } catch (cause) {
+    throw new CaError('ERR_LINT', `the certificate made cannot be read: ${messageOf(cause)}`, { cause })
+  }
 }

@@ -23,7 +23,11 @@ export interface Csr {
   readonly publicKey: KeyObject
   /** The SPIFFE ID asked for; whether it may be had is for the authority to say. */
   readonly requestedId: SpiffeId | undefined
+  /** Only `parseCsr` makes one: having one is the proof. */
+  readonly [proved]: true
 }
+
+declare const proved: unique symbol
 
 /** A request with the largest post-quantum key and signature is under 8 KiB. */
 export const MAX_CSR_BYTES = 16 * 1024
@@ -49,7 +53,7 @@ export function parseCsr(bytes: Uint8Array): Csr {
   if (!isSignature(signature, signatureAlgorithm, signed.der, publicKey)) {
     throw new IdentityError('ERR_CSR_PROOF', 'the CSR is not signed with the key that it is for')
   }
-  return { der: root.der, publicKeyInfo, publicKey, requestedId: readRequestedId(attributes) }
+  return { der: root.der, publicKeyInfo, publicKey, requestedId: readRequestedId(attributes) } as Csr
 }
 
 /** A request for `id`, or for whatever the authority says when it is left out. */
