@@ -31,7 +31,7 @@ const FORBIDDEN_EDGES: readonly (readonly [from: string, to: string])[] = [
   ...Object.keys(LAYERS).flatMap((name) => (name === 'cli' ? [] : [[name, 'cli'] as const])),
 ]
 
-/** Who may import a library: one file, or one package. What is not here may not be imported at all. */
+/** Who may import a library: one file, or one package, and that package's tests. What is not here, nobody may. */
 const VENDORS: Readonly<Record<string, string>> = {
   'node-forge': 'packages/identity/src/der.ts',
   '@open-policy-agent/opa-wasm': 'packages/policy/src/engine.ts',
@@ -69,9 +69,9 @@ const importedPackage = (specifier: string): string | undefined => /^@picket\/([
 const isTest = (path: string): boolean => path.startsWith('test/') || path.endsWith('.test.ts')
 const isGenerated = (path: string): boolean => path.includes('/generated/')
 
-/** Fakes and their users: tests, each package's `./testing`, and the demo, which plays the attacker with them. */
+/** Fakes and their users: tests, the files named `testing…`, and the demo, which plays the attacker with them. */
 const mayUseFakes = (path: string): boolean =>
-  isTest(path) || path.endsWith('/testing.ts') || path.startsWith('packages/demo/')
+  isTest(path) || /\/testing(-[a-z-]+)?\.ts$/.test(path) || path.startsWith('packages/demo/')
 
 /** Files in which a pattern occurs, with the match. */
 function matches(files: readonly SourceFile[], pattern: RegExp): string[] {
@@ -149,7 +149,8 @@ const RULES: readonly Rule[] = [
       imports(tree, (specifier, path) => {
         if (specifier.startsWith('.') || importedPackage(specifier)) return false
         const place = VENDORS[libraryOf(specifier)]
-        if (place !== undefined) return place.endsWith('/') ? !path.startsWith(place) : path !== place
+        if (place !== undefined)
+          return !(path.startsWith(place) || (isTest(path) && packageOf(path) === packageOf(place)))
         return !specifier.startsWith('node:') && !(TEST_LIBRARIES.has(specifier) && isTest(path))
       }),
     planted: { 'packages/identity/src/planted.ts': "import forge from 'node-forge'" },
