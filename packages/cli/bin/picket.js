@@ -10,7 +10,8 @@ const WANTED = 24
 const main = new URL('../src/main.ts', import.meta.url)
 
 if (Number(process.versions.node.split('.')[0]) >= WANTED) {
-  import(main.href).then((module) => module.main())
+  const { main: run } = await import(main.href)
+  await run()
 } else {
   const ownNode = ['../../../node_modules/.bin/node', '../node_modules/.bin/node']
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))

@@ -34,6 +34,12 @@ export function parseTtlSeconds(text: string): number {
   return ttlMs / 1000
 }
 
+/** A share from 0 to 100. */
+export function parsePercent(text: string): number {
+  if (!/^\d{1,3}(\.\d+)?$/.test(text) || Number(text) > 100) throw new TypeError('Write a number from 0 to 100.')
+  return Number(text)
+}
+
 /** A SPIFFE ID as people type it: in full, without `spiffe://`, as a path, or as a service's name. */
 export function parseIdArgument(text: string, trustDomain: TrustDomain): SpiffeId {
   if (text.includes('://')) return parseSpiffeId(text)

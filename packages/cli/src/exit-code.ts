@@ -1,3 +1,4 @@
+import type { CaErrorCode } from '@picket/ca'
 import type { ControlPlaneErrorCode } from '@picket/control-plane'
 import type { IdentityErrorCode } from '@picket/identity'
 import type { PolicyErrorCode } from '@picket/policy'
@@ -45,6 +46,14 @@ const EXIT_CODES = {
   ERR_SVID: failed,
   ERR_TRUST_BUNDLE: failed,
 
+  ERR_AUTHORITY_EXISTS: failed,
+  ERR_AUTHORITY_MISSING: failed,
+  ERR_AUTHORITY_FILES: failed,
+  ERR_AUTHORITY_EXPIRED: failed,
+  ERR_ISSUE_REQUEST: failed,
+  ERR_LINT: failed,
+  ERR_JOURNAL: failed,
+
   ERR_BUNDLE_TOO_LARGE: failed,
   ERR_BUNDLE_FORMAT: failed,
   ERR_BUNDLE_TRUNCATED: failed,
@@ -80,16 +89,17 @@ const EXIT_CODES = {
   ERR_RPC_WRONG_SERVER: failed,
 
   ERR_DATABASE_CORRUPT: failed,
-  ERR_DATABASE_LOCKED: failed,
+  ERR_DATABASE_BUSY: failed,
   ERR_DATABASE_MIGRATION: failed,
-  ERR_DATABASE_FOREIGN: failed,
-  ERR_ENTRY: failed,
+  ERR_SEAL_KEY_MISSING: failed,
+  ERR_ENTRY_INVALID: failed,
   ERR_ENTRY_DUPLICATE: failed,
-  ERR_ENTRY_NOT_FOUND: failed,
-  ERR_SELECTOR: failed,
-  ERR_TOKEN_TTL: failed,
+  ERR_ENTRY_MISSING: failed,
+  ERR_PAGE: failed,
+  ERR_TOKEN_INVALID: failed,
   ERR_POLICY_REVISION: failed,
-  ERR_CONTROL_PLANE_LISTEN: failed,
+  ERR_POLICY_CONFLICT: failed,
+  ERR_ADVERTISE: failed,
 
   ERR_SIDECAR_CONFIG: wrongUsage,
   ERR_LISTEN: failed,
@@ -108,6 +118,7 @@ const EXIT_CODES = {
   | CliErrorCode
   | RuntimeErrorCode
   | IdentityErrorCode
+  | CaErrorCode
   | PolicyErrorCode
   | RpcErrorCode
   | ControlPlaneErrorCode

@@ -16,6 +16,14 @@ test('each line of a longer message is marked', () => {
   assert.equal(describeFailure(new RuntimeError('ERR_SETTINGS', 'one\ntwo'), false), 'picket: one\npicket: two\n')
 })
 
+test('a line that begins with a place is left to editors as it is', () => {
+  const message = 'a/authz.rego:12: rego_parse_error: x\nsidecar.yaml:3: unknown key\n127.0.0.1:7443: taken'
+  assert.equal(
+    describeFailure(new RuntimeError('ERR_SETTINGS', message), false),
+    `${message.replace('127', 'picket: 127')}\n`,
+  )
+})
+
 test('with debug the causes and the stack are shown', () => {
   const text = describeFailure(down, true)
   assert.match(text, /^picket: no control plane answers$/m)

@@ -13,11 +13,14 @@ const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 }
 
+/** `sidecar.yaml:3: …` stays as it is: that is how editors and terminals find the place. */
+const PLACE = /^\S+\.[a-z]+:\d+: /
+
 /** Lines for the user: the message, each line marked; with `debug` the chain of causes and the stack of what broke. */
 export function describeFailure(thrown: unknown, debug: boolean): string {
   const lines = messageFor(thrown)
     .split('\n')
-    .map((line) => `picket: ${line}`)
+    .map((line) => (PLACE.test(line) ? line : `picket: ${line}`))
   if (debug) lines.push(...causeLines(thrown))
   else if (!isExpected(thrown))
     lines.push('picket: this should not happen: run again with --debug to see where it broke')

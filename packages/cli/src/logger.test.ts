@@ -20,8 +20,13 @@ test('a record is one JSON object with level, time, fields and message', () => {
   })
   assert.deepEqual(lines, [
     {
-      ...{ level: 'info', time: '2026-03-01T12:00:00.000Z', port: 7443, notAfter: '1970-01-01T00:00:00.000Z' },
-      ...{ size: 2 ** 40, reasons: ['no_policy'], msg: 'listening' },
+      level: 'info',
+      time: '2026-03-01T12:00:00.000Z',
+      port: 7443,
+      notAfter: '1970-01-01T00:00:00.000Z',
+      size: 2 ** 40,
+      reasons: ['no_policy'],
+      msg: 'listening',
     },
   ])
 })

@@ -44,7 +44,7 @@ test('an unknown key in a file is told with its line and the nearest name', asyn
   await writeFile(file, 'trustBundle: x\n\ninbuond: 127.0.0.1:7443\n')
   const { code, err } = await picket('sidecar', '--config', file)
   assert.equal(code, 2)
-  assert.match(err, /^picket: sidecar\.yaml:3: unknown key "inbuond": did you mean "inbound"\?$/m)
+  assert.match(err, /^sidecar\.yaml:3: unknown key "inbuond": did you mean "inbound"\?$/m)
 })
 
 test('contradictory settings are a usage error', async () => {

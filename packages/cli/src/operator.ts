@@ -6,7 +6,9 @@ import {
   parsePrivateKeyPem,
   parseTrustBundlePem,
   parseX509Svid,
+  type TrustBundle,
   type TrustDomain,
+  type X509Svid,
 } from '@picket/identity'
 import { connectControlPlane, RpcError, type AdminClient } from '@picket/rpc'
 import {
@@ -31,7 +33,7 @@ import { addSettingsFlags, loadSettings } from './settings-flags.ts'
 export const operatorSettings = {
   dataDir: {
     parse: String,
-    default: './picket-data',
+    default: 'picket-data',
     placeholder: 'DIR',
     doc: "the control plane's data folder, which holds the operator's identity and the address",
   },
@@ -51,6 +53,13 @@ export const operatorSettings = {
 
 type OperatorSettings = SettingsOf<typeof operatorSettings>
 
+interface OperatorIdentity {
+  readonly svid: X509Svid
+  readonly bundle: TrustBundle
+}
+
+const READ_ATTEMPTS = 5
+const READ_AGAIN_MS = 50
 const DEFAULT_ADDRESS: HostPort = { host: '127.0.0.1', port: 7400 }
 
 export function addOperatorFlags(command: Command): Command {
@@ -71,7 +80,7 @@ export async function asOperator<T>(
 ): Promise<T> {
   const settings = await loadSettings(command, operatorSettings, context)
   const folder = settings.identity ?? join(settings.dataDir, 'operator')
-  const { svid, bundle } = await loadOperatorIdentity(folder, settings)
+  const { svid, bundle } = await loadOperatorIdentity(folder, settings, context)
   const address = settings.controlPlane ?? (await recordedAddress(folder)) ?? DEFAULT_ADDRESS
   const expiredMs = context.clock.now() - svid.notAfter.getTime()
   if (expiredMs > 0) {
@@ -98,20 +107,33 @@ export async function asOperator<T>(
   }
 }
 
-async function loadOperatorIdentity(folder: string, settings: OperatorSettings) {
-  try {
-    const [chain, key, authorities] = await Promise.all(
-      ['svid.pem', 'key.pem', 'bundle.pem'].map((name) => readFile(join(folder, name), 'utf8')),
-    )
-    const svid = parseX509Svid(parseCertificatesPem(chain!), parsePrivateKeyPem(key!))
-    return { svid, bundle: parseTrustBundlePem(authorities!, svid.id.trustDomain) }
-  } catch (cause) {
-    if (codeOf(cause) !== 'ENOENT') throw cause
-    const where = `no operator identity in ${folder}`
-    throw new CliError('ERR_OPERATOR_IDENTITY', `${where}: the control plane writes it: ${startHint(settings)}`, {
-      cause,
-    })
+/** Key and certificate are two files that the control plane replaces one after the other: found apart, they are read again. */
+async function loadOperatorIdentity(
+  folder: string,
+  settings: OperatorSettings,
+  { clock }: CliContext,
+): Promise<OperatorIdentity> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readOperatorIdentity(folder)
+    } catch (cause) {
+      if (codeOf(cause) === 'ENOENT') {
+        const where = `no operator identity in ${folder}`
+        throw new CliError('ERR_OPERATOR_IDENTITY', `${where}: the control plane writes it: ${startHint(settings)}`, {
+          cause,
+        })
+      }
+      if (codeOf(cause) !== 'ERR_SVID' || attempt === READ_ATTEMPTS) throw cause
+    }
+    await clock.sleep(READ_AGAIN_MS)
   }
+}
+
+async function readOperatorIdentity(folder: string): Promise<OperatorIdentity> {
+  const read = (name: string): Promise<string> => readFile(join(folder, name), 'utf8')
+  const [chain, key, authorities] = await Promise.all([read('svid.pem'), read('key.pem'), read('bundle.pem')])
+  const svid = parseX509Svid(parseCertificatesPem(chain), parsePrivateKeyPem(key))
+  return { svid, bundle: parseTrustBundlePem(authorities, svid.id.trustDomain) }
 }
 
 /** The address that the control plane really listens on, as it wrote it down. */

@@ -22,9 +22,9 @@ export function createRootCommand({ stdout, stderr }: CliContext): Command {
     .helpCommand(false)
     .addOption(output)
     .option('--no-headers', 'tables without their header line')
-    .option('-q, --quiet', 'no progress and no hints', false)
-    .option('-v, --verbose', 'log what happens inside', false)
-    .option('--debug', 'show what caused an error (env PICKET_DEBUG=1)', false)
+    .option('-q, --quiet', 'no progress and no hints')
+    .option('-v, --verbose', 'log what happens inside')
+    .option('--debug', 'show what caused an error (env PICKET_DEBUG=1)')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -43,7 +43,14 @@ export function examples(command: Command, ...lines: readonly [string, ...string
 }
 
 export function globalsOf(command: Command): GlobalOptions {
-  return command.optsWithGlobals<GlobalOptions & Record<string, unknown>>()
+  const {
+    output,
+    headers,
+    quiet = false,
+    verbose = false,
+    debug = false,
+  } = command.optsWithGlobals<Partial<GlobalOptions>>()
+  return { output: output ?? 'table', headers: headers ?? true, quiet, verbose, debug }
 }
 
 export function outputOf(command: Command, context: CliContext): Output {

@@ -55,7 +55,7 @@ export function parseSettingsFile(text: string, name: string): RawSetting[] {
 /** The value as it was written (`0o17`, `1e3` and `007` stay themselves); undefined when it is not one plain value. */
 function textOf(node: Node | null): string | undefined {
   if (!isScalar(node) || node.value === null) return undefined
-  return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
+  return typeof node.value === 'string' ? node.value : (node.source ?? '')
 }
 
 function complaintAbout(node: Node | null): string {

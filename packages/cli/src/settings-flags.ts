@@ -61,7 +61,7 @@ export async function loadSettings<Table extends SettingsTable>(
 
 function flagSettings(given: Readonly<Record<string, unknown>>, table: SettingsTable): RawSetting[] {
   return Object.keys(table).flatMap((key) =>
-    [given[key] ?? []].flat().map((text) => ({ key, text: String(text), place: `--${flagOf(key)}` })),
+    [given[key] ?? []].flat().map((text) => ({ key, text: text as string, place: `--${flagOf(key)}` })),
   )
 }
 

@@ -8,7 +8,10 @@ export interface Shutdown extends Disposable {
   readonly exitCode: number
 }
 
-export function listenForShutdown({ signals }: CliContext, exit: (code: number) => void = process.exit): Shutdown {
+export function listenForShutdown(
+  { signals }: CliContext,
+  exit = (code: number): void => process.exit(code),
+): Shutdown {
   const controller = new AbortController()
   let exitCode = 0
   const onSignal = (name: NodeJS.Signals): void => {

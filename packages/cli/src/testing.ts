@@ -31,7 +31,7 @@ export function createTestContext(environment: CliContext['environment'] = {}): 
       },
     },
     send: (signal) => {
-      for (const entry of [...listeners]) if (entry.signal === signal) entry.listener(signal)
+      for (const entry of listeners) if (entry.signal === signal) entry.listener(signal)
     },
     get listening() {
       return listeners.size

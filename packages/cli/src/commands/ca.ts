@@ -1,7 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { initAuthority } from '@picket/ca'
-import { parseCertificatesPem, parseSpiffeId, parseTrustDomain, type Certificate } from '@picket/identity'
+import {
+  parseCertificatesPem,
+  parseSpiffeId,
+  parseTrustDomain,
+  type Certificate,
+  type KeyAlgorithm,
+} from '@picket/identity'
 import { codeOf, parseDuration, writeFileAtomic, type SettingsTable } from '@picket/runtime'
 import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
@@ -12,14 +18,22 @@ import { createSealKey, sealKeySettings } from '../seal-key.ts'
 import { addSettingsFlags, loadSettings } from '../settings-flags.ts'
 import { toRelative } from '../time.ts'
 
+const KEY_ALGORITHMS = ['ec-p256', 'ec-p384', 'ed25519'] as const satisfies readonly KeyAlgorithm[]
+
 const dataDirSetting = {
-  dataDir: { parse: String, default: './picket-data', placeholder: 'DIR', doc: "the control plane's data folder" },
+  dataDir: { parse: String, default: 'picket-data', placeholder: 'DIR', doc: "the control plane's data folder" },
 } as const satisfies SettingsTable
 
 export const caInitSettings = {
   trustDomain: { parse: parseTrustDomain, placeholder: 'NAME', doc: 'the trust domain, such as bank.test' },
   ...dataDirSetting,
   ...sealKeySettings,
+  keyAlgorithm: {
+    parse: parseKeyAlgorithm,
+    default: 'ec-p256',
+    placeholder: KEY_ALGORITHMS.join('|'),
+    doc: "the authority's key",
+  },
   authorityTtl: { parse: parseDuration, default: '3650d', placeholder: 'DURATION', doc: "the authority's lifetime" },
 } as const satisfies SettingsTable
 
@@ -37,11 +51,15 @@ function configureInit(command: Command, context: CliContext): void {
       await mkdir(dataDir, { recursive: true, mode: 0o700 })
       const { sealKey, createdFile } = await createSealKey(settings, dataDir)
       const folder = join(dataDir, 'ca')
-      const { clock, random } = context
-      await initAuthority(folder, { trustDomain, ttlMs: settings.authorityTtl, sealKey }, { clock, random })
-      const bundle = await readFile(join(folder, 'trust-bundle.pem'))
+      try {
+        const { authorityTtl: ttlMs, keyAlgorithm: algorithm } = settings
+        await using _authority = await initAuthority(folder, { trustDomain, algorithm, ttlMs, sealKey }, context)
+      } catch (thrown) {
+        if (createdFile) await rm(createdFile) // it opens nothing, and must not be taken for the key of what is there
+        throw thrown
+      }
       const bundleFile = join(dataDir, 'trust-bundle.pem')
-      await writeFileAtomic(bundleFile, bundle)
+      await writeFileAtomic(bundleFile, await readFile(join(folder, 'trust-bundle.pem')))
 
       const output = outputOf(self, context)
       output.list(listingOf(await loadAuthorities(dataDir), context))
@@ -108,4 +126,10 @@ function listingOf(authorities: readonly Certificate[], { clock }: CliContext): 
       ['SHA-256', ({ fingerprintSha256 }) => fingerprintSha256],
     ],
   }
+}
+
+function parseKeyAlgorithm(text: string): KeyAlgorithm {
+  const algorithm = KEY_ALGORITHMS.find((known) => known === text)
+  if (!algorithm) throw new TypeError(`"${text}" is not a key algorithm: write ${KEY_ALGORITHMS.join(', ')}`)
+  return algorithm
 }

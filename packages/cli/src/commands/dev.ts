@@ -66,16 +66,13 @@ type DevCertificate = {
 async function createDevCerts(
   services: readonly string[],
   { trustDomain, directory, ttl }: CertsOptions,
-  { clock, random }: CliContext,
+  context: CliContext,
 ): Promise<DevCertificate[]> {
   const scratch = await mkdtemp(join(tmpdir(), 'picket-dev-'))
   try {
     const sealKey = parseSealKey(generateSealKeyText())
-    const authority = await initAuthority(
-      join(scratch, 'ca'),
-      { trustDomain, ttlMs: ttl + 60_000, sealKey },
-      { clock, random },
-    )
+    const options = { trustDomain, ttlMs: ttl + 60_000, sealKey }
+    await using authority = await initAuthority(join(scratch, 'ca'), options, context)
     const created: DevCertificate[] = []
     for (const service of services) created.push(await createDevCert(service, authority, directory, ttl))
     return created

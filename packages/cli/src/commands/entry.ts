@@ -88,7 +88,12 @@ function listingOf(entries: readonly Entry[]): Listing<EntryItem> {
   return {
     kind: 'EntryList',
     items: entries.map(({ id, spiffeId, service, selectors, dnsNames, ttlSeconds, createdAtMs }) => ({
-      ...{ id, spiffeId, service, selectors, dnsNames, ttlSeconds },
+      id,
+      spiffeId,
+      service,
+      selectors,
+      dnsNames,
+      ttlSeconds,
       createdAt: toTimestamp(createdAtMs),
     })),
     columns: [

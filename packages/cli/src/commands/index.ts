@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
 import { createRootCommand } from '../program.ts'
 
-/** Gives a command its arguments, flags, examples and action. */
-export type ConfigureCommand = (command: Command, context: CliContext) => void
+/** Gives a command its arguments, flags, examples and action. `loadTree` is for those that speak about all commands. */
+export type ConfigureCommand = (command: Command, context: CliContext, loadTree: () => Promise<Command>) => void
 
 interface CommandEntry {
   readonly summary: string
@@ -66,6 +66,10 @@ export const COMMANDS = {
     summary: 'list the ports that Picket uses unless told otherwise',
     load: async () => (await import('./ports.ts')).configurePorts,
   },
+  completion: {
+    summary: 'print a completion script for a shell',
+    load: async () => (await import('./completion.ts')).configureCompletion,
+  },
   docs: {
     summary: 'print documentation that is generated from the code',
     hidden: true,
@@ -82,7 +86,7 @@ export async function createProgram(context: CliContext, args?: readonly string[
   const called = args?.find((arg) => Object.hasOwn(COMMANDS, arg))
   for (const [name, entry] of Object.entries<CommandEntry>(COMMANDS)) {
     const command = program.command(name, { hidden: entry.hidden ?? false }).description(entry.summary)
-    if (args === undefined || name === called) (await entry.load())(command, context)
+    if (args === undefined || name === called) (await entry.load())(command, context, () => createProgram(context))
   }
   return program.addHelpText(
     'after',

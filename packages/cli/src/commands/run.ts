@@ -55,7 +55,7 @@ async function runBehindSidecar(
   try {
     const { clock, random } = context
     const logger = daemonLogger(settings.logLevel, command, context)
-    sidecar = await startSidecar({ clock, random, logger, stdout: process.stdout }, settings, stop.signal)
+    sidecar = await startSidecar({ clock, random, logger }, settings, stop.signal)
     await sidecar.ready
   } catch (thrown) {
     if (shutdown.signal.aborted) return shutdown.exitCode

@@ -13,7 +13,7 @@ export function configureSidecar(command: Command, context: CliContext): void {
     if (!settings) return
     const { clock, random } = context
     const logger = daemonLogger(settings.logLevel, self, context)
-    await serve(context, (signal) => startSidecar({ clock, random, logger, stdout: process.stdout }, settings, signal))
+    await serve(context, (signal) => startSidecar({ clock, random, logger }, settings, signal))
   })
   examples(
     command,

@@ -56,9 +56,15 @@ type ResourceItem = {
 function statusDocument(status: Status): Listing<Record<string, string | number | null | readonly SidecarItem[]>> {
   const { trustDomain, version, authorityKeyId, policyRevision, entries, issuedSvids } = status
   const item = {
-    ...{ trustDomain, version, startedAt: toTimestamp(status.startedAtMs) },
-    ...{ authorityKeyId, authorityNotAfter: toTimestamp(status.authorityNotAfterMs) },
-    ...{ policyRevision, entries, issuedSvids, sidecars: status.sidecars.map(toSidecarItem) },
+    trustDomain,
+    version,
+    startedAt: toTimestamp(status.startedAtMs),
+    authorityKeyId,
+    authorityNotAfter: toTimestamp(status.authorityNotAfterMs),
+    policyRevision,
+    entries,
+    issuedSvids,
+    sidecars: status.sidecars.map(toSidecarItem),
   }
   return { kind: 'Status', items: [item], columns: [] }
 }
@@ -66,7 +72,14 @@ function statusDocument(status: Status): Listing<Record<string, string | number 
 function toSidecarItem(sidecar: SidecarStatus): SidecarItem {
   const { spiffeId, service, instanceId, advertise, version, connected, ready, notReadyReasons } = sidecar
   return {
-    ...{ spiffeId, service, instanceId, advertise, version, connected, ready, notReadyReasons },
+    spiffeId,
+    service,
+    instanceId,
+    advertise,
+    version,
+    connected,
+    ready,
+    notReadyReasons,
     connectedAt: toTimestamp(sidecar.connectedAtMs),
     svid: {
       serialNumber: sidecar.svidSerial,
