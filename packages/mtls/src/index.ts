@@ -7,6 +7,6 @@ export {
   type MtlsListenerEvents,
   type MtlsListenerOptions,
 } from './listener.ts'
-export { verifyChain, verifyPeer, type ExpectedPeer, type VerifiedPeer } from './peer.ts'
+export { reverify, verifyChain, verifyPeer, type ExpectedPeer, type VerifiedPeer } from './peer.ts'
 export { type HandshakeRefusalCode, type PeerRefusal, type PeerRefusalCode } from './refusal.ts'
 export { toSecureContextOptions } from './secure-context.ts'

@@ -118,8 +118,15 @@ function acceptConnections(
   const open = new Set<Socket>()
   const handshaking = new Map<string, HostPort>()
   const memory = new ChainMemory()
-  const report = guarded(deps.logger, on.refused)
-  const admit = guarded(deps.logger, on.connection)
+  const report = guarded(deps.logger, (refusal: PeerRefusal, remote: HostPort | undefined) => {
+    on.refused(refusal, remote)
+  })
+  const admit = guarded(deps.logger, (socket: TLSSocket) => {
+    const peer = identify(socket, deps, options, memory)
+    if (peer?.kind !== 'refused') return on.connection(socket, peer)
+    report(peer, remoteOf(socket))
+    socket.destroy()
+  })
 
   server.on('connection', (socket: Socket) => {
     socket.on('error', ignoreError)
@@ -141,10 +148,7 @@ function acceptConnections(
   server.on('secureConnection', (socket) => {
     socket.on('error', ignoreError)
     handshaking.delete(keyOf(socket))
-    const peer = identify(socket, deps, options, memory)
-    if (peer?.kind !== 'refused') return admit(socket, peer)
-    report(peer, remoteOf(socket))
-    socket.destroy()
+    admit(socket)
   })
   server.on('drop', (dropped?: DropArgument) => {
     const { remoteAddress: host, remotePort: port } = dropped ?? {}

@@ -1,5 +1,12 @@
 import type { TLSSocket } from 'node:tls'
-import { parseCertificate, verifyX509Svid, type BundleSource, type Certificate, type SpiffeId } from '@picket/identity'
+import {
+  MAX_CHAIN_CERTIFICATES,
+  parseCertificate,
+  verifyX509Svid,
+  type BundleSource,
+  type Certificate,
+  type SpiffeId,
+} from '@picket/identity'
 import { messageOf } from '@picket/runtime'
 import { refusePeer, type PeerRefusal } from './refusal.ts'
 
@@ -25,6 +32,8 @@ export interface VerifiedPeer {
   readonly kind: 'verified'
   readonly id: SpiffeId
   readonly leaf: Certificate
+  /** As verified, leaf first. */
+  readonly chain: readonly Certificate[]
   /** When the first certificate of its path expires: the connection must not outlive it. */
   readonly notAfter: Date
   readonly resumed: boolean
@@ -32,9 +41,6 @@ export interface VerifiedPeer {
 
 /** Whom a peer must be: one SPIFFE ID, or any that the predicate accepts. */
 export type ExpectedPeer = SpiffeId | ((id: SpiffeId) => boolean)
-
-/** Longest chain that is looked at; a SPIFFE path is leaf + a few intermediates. */
-const LONGEST_CHAIN = 8
 
 /**
  * Verifies the other end of a TLS connection whose handshake is complete. A resumed connection shows at most the leaf, so
@@ -58,14 +64,28 @@ export function verifyChain(
   resumed = false,
 ): VerifiedPeer | PeerRefusal {
   if (chain.length === 0) return refusePeer('no-certificate', 'the peer showed no certificate')
-  if (chain.length > LONGEST_CHAIN) return refusePeer('chain-too-long', `more than ${LONGEST_CHAIN} certificates`)
   const certificates = parseChain(chain)
   if (!Array.isArray(certificates)) return certificates
-  const verdict = verifyX509Svid(certificates, bundles, now)
+  return verifyCertificates(certificates, bundles, now, expected, resumed)
+}
+
+/** Verifies the peer of a live connection again: the bundles or the time have changed since. */
+export function reverify(peer: VerifiedPeer, bundles: BundleSource, now: Date): VerifiedPeer | PeerRefusal {
+  return verifyCertificates(peer.chain, bundles, now, peer.id, peer.resumed)
+}
+
+function verifyCertificates(
+  chain: readonly Certificate[],
+  bundles: BundleSource,
+  now: Date,
+  expected: ExpectedPeer | undefined,
+  resumed: boolean,
+): VerifiedPeer | PeerRefusal {
+  const verdict = verifyX509Svid(chain, bundles, now)
   if (verdict.kind === 'refused') return refusePeer(verdict.code, verdict.message)
   const { id, leaf, notAfter } = verdict
   if (!isExpected(id, expected)) return refusePeer('wrong-id', `the peer is ${id.uri}`)
-  return { kind: 'verified', id, leaf, notAfter, resumed } as VerifiedPeer
+  return { kind: 'verified', id, leaf, chain, notAfter, resumed } as VerifiedPeer
 }
 
 const chains = new WeakMap<TLSSocket, readonly Buffer[]>()
@@ -76,7 +96,7 @@ export function presentedChain(socket: TLSSocket): readonly Buffer[] {
   if (known) return known
   const chain: Buffer[] = []
   let certificate = socket.getPeerX509Certificate()
-  while (certificate && chain.length <= LONGEST_CHAIN) {
+  while (certificate && chain.length <= MAX_CHAIN_CERTIFICATES) {
     chain.push(certificate.raw)
     certificate = certificate.issuerCertificate
   }

@@ -5,7 +5,6 @@ import { codeOf, messageOf } from '@picket/runtime'
 export type HandshakeRefusalCode =
   | 'no-certificate'
   | 'malformed-certificate'
-  | 'chain-too-long'
   | 'wrong-id'
   | 'plaintext'
   | 'tls-version'

@@ -12,7 +12,7 @@ export class SessionCache {
   #generation = 0
 
   constructor(limits: { readonly perTarget?: number; readonly targets?: number } = {}) {
-    this.#perTarget = limits.perTarget ?? 8
+    this.#perTarget = limits.perTarget ?? 16
     this.#targets = limits.targets ?? 256
   }
 
