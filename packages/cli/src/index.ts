@@ -1,1 +1,5 @@
-export {}
+export { settingsChapter, withSettingsChapter } from './commands/docs.ts'
+export { createProgram } from './commands/index.ts'
+export type { CliContext, SignalSource, TextSink } from './context.ts'
+export { CliError, type CliErrorCode } from './error.ts'
+export { runCli } from './main.ts'
