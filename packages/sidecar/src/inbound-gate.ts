@@ -15,7 +15,8 @@ import type { SvidLife } from './svid-life.ts'
 export interface TrafficListener extends AsyncDisposable {
   /** As bound: a port that was 0 is filled in. */
   readonly address: HostPort
-  /** Stops accepting; resolves with the number of exchanges that were still going on when `deadline` aborted. */
+  stopAccepting(): void
+  /** Resolves with the number of exchanges that were still going on when `deadline` aborted. */
   drain(deadline: AbortSignal): Promise<number>
 }
 
@@ -74,6 +75,7 @@ export async function openInboundGate(
       }
     },
     async close(deadline) {
+      listener?.stopAccepting()
       const left = (await listener?.drain(deadline)) ?? 0
       if (left > 0) logger.warn('inbound exchanges were cut off at the drain deadline', { left })
       await listener?.[Symbol.asyncDispose]()
