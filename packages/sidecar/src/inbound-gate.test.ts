@@ -17,7 +17,6 @@ async function setUp(stage: SvidLife = 'fresh') {
     events.push(`open ${port}`)
     return Promise.resolve({
       address: { host: '127.0.0.1', port: port === 0 ? 7443 : port },
-      stopAccepting: () => void events.push('stop accepting'),
       drain: () => (events.push('drain'), Promise.resolve(left)),
       [Symbol.asyncDispose]: () => Promise.resolve(void events.push('close')),
     })
@@ -66,11 +65,11 @@ test('a port that is in use at the start is the start’s failure', async () => 
   await assert.rejects(openInboundGate(deps, { host: '127.0.0.1', port: 1 }), { message: 'taken' })
 })
 
-test('the end stops accepting, drains, then closes, and counts whom it cut off', async () => {
+test('the end drains, then closes, and counts whom it cut off', async () => {
   await using t = await setUp()
   t.leave(2)
   await t.stop()
   await t.gate.close(new AbortController().signal)
-  assert.deepEqual(t.events, ['open 0', 'stop accepting', 'drain', 'close'])
+  assert.deepEqual(t.events, ['open 0', 'drain', 'close'])
   assert.deepEqual(t.logger.entries.at(-1)?.fields, { left: 2 })
 })

@@ -15,8 +15,7 @@ import type { SvidLife } from './svid-life.ts'
 export interface TrafficListener extends AsyncDisposable {
   /** As bound: a port that was 0 is filled in. */
   readonly address: HostPort
-  stopAccepting(): void
-  /** Resolves with the number of exchanges that were still going on when `deadline` aborted. */
+  /** Stops accepting; resolves with the number of exchanges that were still going on when `deadline` aborted. */
   drain(deadline: AbortSignal): Promise<number>
 }
 
@@ -75,7 +74,6 @@ export async function openInboundGate(
       }
     },
     async close(deadline) {
-      listener?.stopAccepting()
       const left = (await listener?.drain(deadline)) ?? 0
       if (left > 0) logger.warn('inbound exchanges were cut off at the drain deadline', { left })
       await listener?.[Symbol.asyncDispose]()
