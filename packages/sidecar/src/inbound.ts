@@ -1,0 +1,282 @@
+import { connect } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import {
+  createUpstreamPool,
+  DEFAULT_LIMITS,
+  serveConnection,
+  type Exchange,
+  type ExchangeFlag,
+  type ExchangeOutcome,
+  type ForwardOptions,
+  type HttpLimits,
+  type HttpRefusal,
+  type RequestHead,
+  type ServerConnection,
+  type ServerConnectionHandler,
+  type UpstreamPool,
+} from '@picket/http'
+import { createMtlsListener, type VerifiedPeer } from '@picket/mtls'
+import {
+  createPolicyConnection,
+  denyWithoutPolicy,
+  type Decision,
+  type DecisionReason,
+  type Permit,
+  type PolicyConnection,
+} from '@picket/policy'
+import type { Clock, HostPort, Logger, Random } from '@picket/runtime'
+import { connectionFields, type AccessLog, type RequestRecord } from './access-log.ts'
+import { createConnections, type Connections, type LiveConnection } from './connections.ts'
+import { createDecisionFieldsCache, type DecisionFieldsCache } from './decision-fields.ts'
+import { createForwardedIdentity, IDENTITY_HEADERS, type ForwardedIdentity } from './forwarded-identity.ts'
+import type { TrafficListener } from './inbound-gate.ts'
+import type { SidecarInputs } from './inputs.ts'
+import { deny, errorAnswer, type OwnAnswer } from './refusal.ts'
+import { createRequestIds, type RequestIds } from './request-id.ts'
+import type { TrafficMetrics } from './traffic-metrics.ts'
+
+export interface InboundDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly metrics: TrafficMetrics
+  readonly accessLog: AccessLog
+}
+
+export interface InboundOptions {
+  readonly listen: HostPort
+  readonly app: HostPort
+  /** The service's name in policy input and records; asked for per connection. */
+  readonly service: () => string
+  readonly limits?: Partial<HttpLimits>
+  readonly maxConnections?: number
+}
+
+/** Takes calls from verified peers, decides each by policy and forwards what is allowed to the app. Throws `MtlsError`. */
+export async function startInbound(
+  deps: InboundDeps,
+  inputs: SidecarInputs,
+  options: InboundOptions,
+): Promise<TrafficListener> {
+  const { clock, logger, accessLog, metrics } = deps
+  const connections = createConnections(clock)
+  const pool = createAppPool(options.app, clock)
+  const shared: Shared = {
+    inputs,
+    accessLog,
+    metrics,
+    connections,
+    pool,
+    clock,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    service: options.service,
+    requestIds: createRequestIds(deps.random),
+    decisionFields: createDecisionFieldsCache(),
+  }
+  const listener = await createMtlsListener(
+    { svid: inputs.svid, bundles: inputs.bundles, clock, logger },
+    {
+      address: options.listen,
+      clientCertificate: 'required',
+      alpn: ['http/1.1'],
+      ...(options.maxConnections !== undefined && { maxConnections: options.maxConnections }),
+    },
+    {
+      connection(socket, peer) {
+        if (peer) new InboundConnection(socket, peer, shared)
+        else socket.destroy()
+      },
+      refused({ code, message }, remote) {
+        metrics.handshakeRefused(code)
+        const service = options.service()
+        accessLog.refusal({ kind: 'handshake', direction: 'inbound', service, peer: remote, reason: code, message })
+      },
+    },
+  )
+  const trust = inputs.bundles.subscribe((bundles) => {
+    const left = connections.reverify(bundles)
+    if (left > 0) logger.info('connections end: their peers are no longer trusted', { connections: left })
+  })
+  return {
+    address: listener.address,
+    stopAccepting: () => listener.stopAccepting(),
+    drain(deadline) {
+      listener.stopAccepting()
+      return connections.drain(deadline)
+    },
+    async [Symbol.asyncDispose]() {
+      trust[Symbol.dispose]()
+      connections[Symbol.dispose]()
+      await listener[Symbol.asyncDispose]()
+      await pool[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function createAppPool(app: HostPort, clock: Clock): UpstreamPool {
+  return createUpstreamPool(
+    {
+      name: 'app',
+      connect: (read) => connect({ ...app, ...read, noDelay: true }),
+      readyEvent: 'connect',
+      maxConnections: 512,
+      maxIdle: 128,
+      idleTimeoutMs: 60_000,
+      connectTimeoutMs: 2_000,
+      responseTimeoutMs: 300_000,
+    },
+    { clock },
+  )
+}
+
+/** What all connections of a listener have in common. */
+interface Shared {
+  readonly inputs: SidecarInputs
+  readonly accessLog: AccessLog
+  readonly metrics: TrafficMetrics
+  readonly connections: Connections
+  readonly pool: UpstreamPool
+  readonly clock: Clock
+  readonly limits: HttpLimits
+  readonly service: () => string
+  readonly requestIds: RequestIds
+  readonly decisionFields: DecisionFieldsCache
+}
+
+/**
+ * One peer's connection and all that is constant on it. A request takes one straight way: the connection is in the registry
+ * before its first byte is read; the head has been read strictly; policy decides on the very bytes that are forwarded;
+ * the request is refused, or forwarded on the decision's permit; whatever happens, `onOutcome` records it once.
+ */
+class InboundConnection implements ServerConnectionHandler, LiveConnection, RequestRecord {
+  readonly peer: VerifiedPeer
+  readonly connectionFields: Buffer
+  readonly requestIdBytes: Buffer
+  readonly requestIdAt: number
+  decisionFields: Buffer = Buffer.alloc(0)
+  startedMs = 0
+  readonly #shared: Shared
+  readonly #service: string
+  readonly #remote: HostPort | undefined
+  readonly #identity: ForwardedIdentity
+  readonly #policyConnection: PolicyConnection
+  readonly #forwarding: ForwardOptions
+  readonly #connection: ServerConnection
+  readonly #tracked: Disposable
+  #reason: DecisionReason = 'policy_missing'
+  #head: RequestHead | undefined
+  #outcome: ExchangeOutcome | undefined
+
+  constructor(socket: TLSSocket, peer: VerifiedPeer, shared: Shared) {
+    const { inputs, pool, connections, metrics, limits, clock } = shared
+    const serviceId = inputs.svid.value.id
+    this.peer = peer
+    this.#shared = shared
+    this.#service = shared.service()
+    this.#remote = toHostPort(socket.remoteAddress, socket.remotePort)
+    this.#identity = createForwardedIdentity(serviceId, peer, shared.requestIds)
+    this.requestIdBytes = this.#identity.responseLines
+    this.requestIdAt = this.#identity.requestIdAt
+    this.connectionFields = connectionFields({
+      direction: 'inbound',
+      service: this.#service,
+      caller: peer.id.uri,
+      peer: this.#remote,
+    })
+    this.#policyConnection = createPolicyConnection({
+      caller: peer.id,
+      service: this.#service,
+      serviceId,
+      source: this.#remote,
+      destination: toHostPort(socket.localAddress, socket.localPort),
+      direction: 'inbound',
+    })
+    this.#forwarding = {
+      pool,
+      removeRequestHeaders: IDENTITY_HEADERS,
+      addRequestHeaders: this.#identity.requestLines,
+      addRequestHeadersLength: this.#identity.requestLines.length,
+      addResponseHeaders: this.#identity.responseLines,
+    }
+    metrics.connectionOpened('inbound')
+    this.#connection = serveConnection(socket, this, { limits, clock })
+    this.#tracked = connections.track(this)
+  }
+
+  onRequest(exchange: Exchange): void {
+    this.#identity.nextRequestId()
+    const decision = this.#decide(exchange.head)
+    this.#reason = decision.reason
+    this.decisionFields = this.#shared.decisionFields.of(decision)
+    if (decision.kind === 'deny') deny(exchange, decision, this.#identity.requestId())
+    else this.#forward(exchange, decision.permit)
+  }
+
+  onOutcome(exchange: Exchange, outcome: ExchangeOutcome): void {
+    this.#head = exchange.head
+    this.#outcome = outcome
+    this.startedMs = exchange.startedMs
+    this.#shared.metrics.inbound(outcome, this.#reason)
+    this.#shared.accessLog.request(this)
+  }
+
+  /** The app could not be reached or did not answer: said in our words, under the request's ID. */
+  failureAnswer(flag: ExchangeFlag): OwnAnswer {
+    return errorAnswer(flag, this.#identity.requestId())
+  }
+
+  /** Malformed bytes: answered by the reader, forwarded by nobody. */
+  onRefused({ code, status, message }: HttpRefusal): void {
+    this.#shared.metrics.malformed('inbound')
+    this.#shared.accessLog.refusal({
+      kind: 'malformed',
+      direction: 'inbound',
+      service: this.#service,
+      caller: this.peer.id.uri,
+      peer: this.#remote,
+      status,
+      reason: code,
+      message,
+    })
+  }
+
+  onClose(): void {
+    this.#tracked[Symbol.dispose]()
+    this.#shared.metrics.connectionClosed('inbound')
+  }
+
+  /** By the newest policy, on live connections too. Never throws: trouble is a denial. */
+  #decide(head: RequestHead): Decision {
+    const engine = this.#shared.inputs.policy.engine.value
+    return engine === undefined ? denyWithoutPolicy() : engine.decide(this.#policyConnection, head)
+  }
+
+  /** The permit is the proof that policy allowed: there is no forwarding without one. */
+  #forward(exchange: Exchange, _permit: Permit): void {
+    exchange.forward(this.#forwarding)
+  }
+
+  get head(): RequestHead {
+    return this.#head!
+  }
+
+  get outcome(): ExchangeOutcome {
+    return this.#outcome!
+  }
+
+  get busy(): boolean {
+    return this.#connection.busy
+  }
+
+  drain(): void {
+    this.#connection.drain()
+  }
+
+  destroy(): void {
+    this.#connection.destroy()
+  }
+}
+
+function toHostPort(host: string | undefined, port: number | undefined): HostPort | undefined {
+  return host === undefined || port === undefined ? undefined : { host, port }
+}
