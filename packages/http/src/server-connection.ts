@@ -129,9 +129,15 @@ class HttpServerConnection implements ServerConnection, ExchangeConnection, Dead
     this.#isAdvancing = true
     while (this.#advance());
     this.#isAdvancing = false
-    if (this.isHalfClosed && (this.#phase === 'head' || (this.#phase === 'idle' && this.input.isEmpty)))
-      this.#startClosing()
+    if (this.isHalfClosed) this.#closeIfNothingMoreComes()
     this.#regulate()
+  }
+
+  #closeIfNothingMoreComes(): void {
+    if (this.#phase === 'head') this.#startClosing()
+    else if (!this.input.isEmpty) return
+    else if (this.#phase === 'idle') this.#startClosing()
+    else if (this.#phase === 'exchange' && !this.#exchange.body.isDone) this.#exchange.clientGone('client_disconnected')
   }
 
   /** Returns true when there may be more to do at once. */
@@ -212,11 +218,9 @@ class HttpServerConnection implements ServerConnection, ExchangeConnection, Dead
   }
 
   cut(): void {
-    this.#startClosing()
-    // A reset tells callers whose answer is delimited by the end of the connection that it is not complete.
-    const isPlainTcp = !('encrypted' in this.socket) && this.socket.remotePort !== undefined
-    if (isPlainTcp) this.socket.resetAndDestroy()
-    else this.socket.destroy()
+    this.#phase = 'closing'
+    this.input.clear()
+    this.socket.destroy()
   }
 
   #refuse(code: HttpRefusalCode): void {
@@ -256,10 +260,11 @@ class HttpServerConnection implements ServerConnection, ExchangeConnection, Dead
    */
   #ended(): void {
     this.isHalfClosed = true
-    if (this.#phase !== 'exchange') return this.proceed()
-    const isGone = 'encrypted' in this.socket || (!this.#exchange.body.isDone && this.input.isEmpty)
-    if (isGone) return this.#exchange.clientGone('client_disconnected')
-    this.deadlineMs = Math.min(this.#lastMs, this.#ticker.after(this.limits.halfCloseTimeoutMs))
+    if (this.#phase === 'exchange') {
+      if ('encrypted' in this.socket) return this.#exchange.clientGone('client_disconnected')
+      this.setDeadline(this.limits.halfCloseTimeoutMs)
+    }
+    this.proceed()
   }
 
   expired(nowMs: number): void {

@@ -134,7 +134,8 @@ export class ServerExchange implements Exchange {
   get mayKeepConnection(): boolean {
     // A caller that got its final answer instead of a 100 may or may not send the body: the next head cannot be found.
     const isBodyUnsure = this.head.expectsContinue && !this.body.isDone
-    return this.head.keepsAlive && !this.#connection.isDraining && !this.#connection.isHalfClosed && !isBodyUnsure
+    const isLast = this.#connection.isDraining || (this.#connection.isHalfClosed && this.input.isEmpty)
+    return this.head.keepsAlive && !isLast && !isBodyUnsure
   }
 
   connectionLine(keeps: boolean): ConnectionLine {
