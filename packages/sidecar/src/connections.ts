@@ -97,7 +97,7 @@ class Registry implements Connections {
   }
 
   #destroyAll(): void {
-    for (const { connection } of [...this.#entries]) connection.destroy()
+    for (const { connection } of this.#entries) connection.destroy()
   }
 
   #wakeAt(atMs: number): void {
@@ -114,7 +114,7 @@ class Registry implements Connections {
     this.#wakeAtMs = Infinity
     const nowMs = this.#clock.now()
     let nextMs = Infinity
-    for (const entry of [...this.#entries]) nextMs = Math.min(nextMs, attend(entry, nowMs))
+    for (const entry of this.#entries) nextMs = Math.min(nextMs, attend(entry, nowMs))
     if (this.#entries.size > 0) this.#wakeAt(nextMs)
   }
 }

@@ -1,8 +1,5 @@
-import { connect } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import {
-  createUpstreamPool,
-  DEFAULT_LIMITS,
   serveConnection,
   type Exchange,
   type ExchangeFlag,
@@ -15,7 +12,7 @@ import {
   type ServerConnectionHandler,
   type UpstreamPool,
 } from '@picket/http'
-import { createMtlsListener, type VerifiedPeer } from '@picket/mtls'
+import type { VerifiedPeer } from '@picket/mtls'
 import {
   createPolicyConnection,
   denyWithoutPolicy,
@@ -24,113 +21,18 @@ import {
   type Permit,
   type PolicyConnection,
 } from '@picket/policy'
-import type { Clock, HostPort, Logger, Random } from '@picket/runtime'
+import type { Clock, HostPort } from '@picket/runtime'
 import { connectionFields, type AccessLog, type RequestRecord } from './access-log.ts'
-import { createConnections, type Connections, type LiveConnection } from './connections.ts'
-import { createDecisionFieldsCache, type DecisionFieldsCache } from './decision-fields.ts'
+import type { Connections, LiveConnection } from './connections.ts'
+import type { DecisionFieldsCache } from './decision-fields.ts'
 import { createForwardedIdentity, IDENTITY_HEADERS, type ForwardedIdentity } from './forwarded-identity.ts'
-import type { TrafficListener } from './inbound-gate.ts'
 import type { SidecarInputs } from './inputs.ts'
 import { deny, errorAnswer, type OwnAnswer } from './refusal.ts'
-import { createRequestIds, type RequestIds } from './request-id.ts'
+import type { RequestIds } from './request-id.ts'
 import type { TrafficMetrics } from './traffic-metrics.ts'
 
-export interface InboundDeps {
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly metrics: TrafficMetrics
-  readonly accessLog: AccessLog
-}
-
-export interface InboundOptions {
-  readonly listen: HostPort
-  readonly app: HostPort
-  /** The service's name in policy input and records; asked for per connection. */
-  readonly service: () => string
-  readonly limits?: Partial<HttpLimits>
-  readonly maxConnections?: number
-}
-
-/** Takes calls from verified peers, decides each by policy and forwards what is allowed to the app. Throws `MtlsError`. */
-export async function startInbound(
-  deps: InboundDeps,
-  inputs: SidecarInputs,
-  options: InboundOptions,
-): Promise<TrafficListener> {
-  const { clock, logger, accessLog, metrics } = deps
-  const connections = createConnections(clock)
-  const pool = createAppPool(options.app, clock)
-  const shared: Shared = {
-    inputs,
-    accessLog,
-    metrics,
-    connections,
-    pool,
-    clock,
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
-    service: options.service,
-    requestIds: createRequestIds(deps.random),
-    decisionFields: createDecisionFieldsCache(),
-  }
-  const listener = await createMtlsListener(
-    { svid: inputs.svid, bundles: inputs.bundles, clock, logger },
-    {
-      address: options.listen,
-      clientCertificate: 'required',
-      alpn: ['http/1.1'],
-      ...(options.maxConnections !== undefined && { maxConnections: options.maxConnections }),
-    },
-    {
-      connection(socket, peer) {
-        if (peer) new InboundConnection(socket, peer, shared)
-        else socket.destroy()
-      },
-      refused({ code, message }, remote) {
-        metrics.handshakeRefused(code)
-        const service = options.service()
-        accessLog.refusal({ kind: 'handshake', direction: 'inbound', service, peer: remote, reason: code, message })
-      },
-    },
-  )
-  const trust = inputs.bundles.subscribe((bundles) => {
-    const left = connections.reverify(bundles)
-    if (left > 0) logger.info('connections end: their peers are no longer trusted', { connections: left })
-  })
-  return {
-    address: listener.address,
-    stopAccepting: () => listener.stopAccepting(),
-    drain(deadline) {
-      listener.stopAccepting()
-      return connections.drain(deadline)
-    },
-    async [Symbol.asyncDispose]() {
-      trust[Symbol.dispose]()
-      connections[Symbol.dispose]()
-      await listener[Symbol.asyncDispose]()
-      await pool[Symbol.asyncDispose]()
-    },
-  }
-}
-
-function createAppPool(app: HostPort, clock: Clock): UpstreamPool {
-  return createUpstreamPool(
-    {
-      name: 'app',
-      connect: (read) => connect({ ...app, ...read, noDelay: true }),
-      readyEvent: 'connect',
-      maxConnections: 512,
-      maxIdle: 128,
-      idleTimeoutMs: 60_000,
-      connectTimeoutMs: 2_000,
-      responseTimeoutMs: 300_000,
-    },
-    { clock },
-  )
-}
-
 /** What all connections of a listener have in common. */
-interface Shared {
+export interface InboundServices {
   readonly inputs: SidecarInputs
   readonly accessLog: AccessLog
   readonly metrics: TrafficMetrics
@@ -141,6 +43,11 @@ interface Shared {
   readonly service: () => string
   readonly requestIds: RequestIds
   readonly decisionFields: DecisionFieldsCache
+}
+
+/** Serves a verified peer's connection until it closes. */
+export function serveInbound(socket: TLSSocket, peer: VerifiedPeer, services: InboundServices): void {
+  new InboundConnection(socket, peer, services)
 }
 
 /**
@@ -155,7 +62,7 @@ class InboundConnection implements ServerConnectionHandler, LiveConnection, Requ
   readonly requestIdAt: number
   decisionFields: Buffer = Buffer.alloc(0)
   startedMs = 0
-  readonly #shared: Shared
+  readonly #services: InboundServices
   readonly #service: string
   readonly #remote: HostPort | undefined
   readonly #identity: ForwardedIdentity
@@ -167,14 +74,14 @@ class InboundConnection implements ServerConnectionHandler, LiveConnection, Requ
   #head: RequestHead | undefined
   #outcome: ExchangeOutcome | undefined
 
-  constructor(socket: TLSSocket, peer: VerifiedPeer, shared: Shared) {
-    const { inputs, pool, connections, metrics, limits, clock } = shared
+  constructor(socket: TLSSocket, peer: VerifiedPeer, services: InboundServices) {
+    const { inputs, pool, connections, metrics, limits, clock } = services
     const serviceId = inputs.svid.value.id
     this.peer = peer
-    this.#shared = shared
-    this.#service = shared.service()
+    this.#services = services
+    this.#service = services.service()
     this.#remote = toHostPort(socket.remoteAddress, socket.remotePort)
-    this.#identity = createForwardedIdentity(serviceId, peer, shared.requestIds)
+    this.#identity = createForwardedIdentity(serviceId, peer, services.requestIds)
     this.requestIdBytes = this.#identity.responseLines
     this.requestIdAt = this.#identity.requestIdAt
     this.connectionFields = connectionFields({
@@ -207,7 +114,7 @@ class InboundConnection implements ServerConnectionHandler, LiveConnection, Requ
     this.#identity.nextRequestId()
     const decision = this.#decide(exchange.head)
     this.#reason = decision.reason
-    this.decisionFields = this.#shared.decisionFields.of(decision)
+    this.decisionFields = this.#services.decisionFields.of(decision)
     if (decision.kind === 'deny') deny(exchange, decision, this.#identity.requestId())
     else this.#forward(exchange, decision.permit)
   }
@@ -216,8 +123,8 @@ class InboundConnection implements ServerConnectionHandler, LiveConnection, Requ
     this.#head = exchange.head
     this.#outcome = outcome
     this.startedMs = exchange.startedMs
-    this.#shared.metrics.inbound(outcome, this.#reason)
-    this.#shared.accessLog.request(this)
+    this.#services.metrics.inbound(outcome, this.#reason)
+    this.#services.accessLog.request(this)
   }
 
   /** The app could not be reached or did not answer: said in our words, under the request's ID. */
@@ -227,8 +134,8 @@ class InboundConnection implements ServerConnectionHandler, LiveConnection, Requ
 
   /** Malformed bytes: answered by the reader, forwarded by nobody. */
   onRefused({ code, status, message }: HttpRefusal): void {
-    this.#shared.metrics.malformed('inbound')
-    this.#shared.accessLog.refusal({
+    this.#services.metrics.malformed('inbound')
+    this.#services.accessLog.refusal({
       kind: 'malformed',
       direction: 'inbound',
       service: this.#service,
@@ -242,12 +149,12 @@ class InboundConnection implements ServerConnectionHandler, LiveConnection, Requ
 
   onClose(): void {
     this.#tracked[Symbol.dispose]()
-    this.#shared.metrics.connectionClosed('inbound')
+    this.#services.metrics.connectionClosed('inbound')
   }
 
   /** By the newest policy, on live connections too. Never throws: trouble is a denial. */
   #decide(head: RequestHead): Decision {
-    const engine = this.#shared.inputs.policy.engine.value
+    const engine = this.#services.inputs.policy.engine.value
     return engine === undefined ? denyWithoutPolicy() : engine.decide(this.#policyConnection, head)
   }
 

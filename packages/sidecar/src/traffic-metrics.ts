@@ -6,6 +6,9 @@ import type { Direction } from './access-log.ts'
 
 /** What is counted of traffic. Labels come from closed lists; nothing from the wire is one. */
 export interface TrafficMetrics {
+  /** Inbound decisions since the start. */
+  readonly requestsAllowed: number
+  readonly requestsDenied: number
   /** Once per exchange. */
   inbound(outcome: ExchangeOutcome, reason: DecisionReason): void
   outbound(outcome: ExchangeOutcome): void
@@ -34,8 +37,18 @@ export function createTrafficMetrics(metrics: Metrics): TrafficMetrics {
   // Present from the start, so that a rate can be taken of the first one.
   decisions('allowed')
   decisions('policy_denied')
+  let requestsAllowed = 0
+  let requestsDenied = 0
   return {
+    get requestsAllowed() {
+      return requestsAllowed
+    },
+    get requestsDenied() {
+      return requestsDenied
+    },
     inbound(outcome, reason) {
+      if (reason === 'allowed') requestsAllowed += 1
+      else requestsDenied += 1
       decisions(reason).add()
       inbound(outcome)
     },
