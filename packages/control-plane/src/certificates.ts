@@ -1,113 +1,106 @@
-import {
-  createBundleSource,
-  encodeTrustBundle,
-  parseCsr,
-  verifyX509Svid,
-  type Certificate,
-  type Csr,
-} from '@picket/identity'
+import { IdentityError, parseCsr, type Csr } from '@picket/identity'
 import {
   RpcError,
   type AttestRequest,
   type AttestResponse,
   type Caller,
   type IssueRequest,
+  type IssueResponse,
   type SvidMessage,
 } from '@picket/rpc'
-import { messageOf, Secret, type Clock, type Counter, type Logger, type Metrics } from '@picket/runtime'
-import type { Enrolled, Enrollment, EnrollmentDenial } from './enrollment.ts'
+import type { Clock, Logger, Metrics } from '@picket/runtime'
+import type { Enrollment, EnrollmentDenial, EnrollmentService } from './enrollment.ts'
 import type { Issuer } from './issuer.ts'
+import { answer } from './rpc-answer.ts'
 
-/** The certificate flow on this side of the wire: parse → enroll → issue → check → answer, in two straight lines. */
+export interface IssuedSvid {
+  readonly serialNumber: string
+  readonly spiffeId: string
+  readonly attestationId: string
+  readonly issuedAtMs: number
+  readonly notAfterMs: number
+}
+
+export interface SvidStore {
+  recordSvid(svid: IssuedSvid): Promise<void>
+  /** How many there have ever been. */
+  countSvids(): Promise<number>
+}
+
 export interface Certificates {
   attest(request: AttestRequest, caller: Caller): Promise<AttestResponse>
-  issue(request: IssueRequest, caller: Caller): Promise<{ svid: SvidMessage }>
-  readonly issued: number
+  issue(request: IssueRequest, caller: Caller): Promise<IssueResponse>
 }
 
-export interface CertificatesDeps {
+interface CertificatesDeps {
   readonly issuer: Issuer
-  readonly enrollment: Enrollment
-  readonly defaultTtlMs: number
-  readonly clock: Clock
+  readonly enrollment: EnrollmentService
+  readonly store: SvidStore
+  readonly clock: Pick<Clock, 'now'>
   readonly logger: Logger
   readonly metrics: Metrics
+  /** The newest bundle of the trust domain, as JSON. */
+  trustBundle(): string
 }
 
-export function createCertificates(deps: CertificatesDeps): Certificates {
-  const { issuer, enrollment, defaultTtlMs, clock, logger, metrics } = deps
-  const counters = createCounters(metrics)
-  let issued = 0
+/** The straight line from a CSR to a certificate: parse, enroll, issue, remember, answer. */
+export function createCertificates(deps: CertificatesDeps, options: { readonly svidTtlMs: number }): Certificates {
+  const { issuer, enrollment, store, clock, logger, metrics } = deps
 
-  async function issueTo({ id, entry }: Enrolled, csr: Csr, caller: string): Promise<SvidMessage> {
-    const ttlMs = entry.ttlSeconds === 0 ? defaultTtlMs : entry.ttlSeconds * 1000
-    const chain = await issuer.issue({ csr, id, ttlMs, dnsNames: entry.dnsNames, caller })
-    checkChain(chain, id.uri, issuer, new Date(clock.now()))
-    issued += 1
-    counters.issued.add()
-    const [leaf] = chain
-    logger.info('svid issued', { spiffeId: id.uri, serialNumber: leaf?.serialNumber, entry: entry.id, caller })
-    return { spiffeId: id.uri, chain: chain.map((certificate) => certificate.der) }
+  async function issue(csr: Csr, { entry, attestation }: Enrollment, caller: string): Promise<SvidMessage> {
+    const { spiffeId: id, dnsNames } = entry
+    const ttlMs = entry.ttlSeconds * 1000 || options.svidTtlMs
+    const chain = await answer(issuer.issue({ csr, id, ttlMs, dnsNames, caller }))
+    const { serialNumber, notAfter } = chain[0]!
+    await store.recordSvid({
+      serialNumber,
+      spiffeId: id.uri,
+      attestationId: attestation.id,
+      issuedAtMs: clock.now(),
+      notAfterMs: notAfter.getTime(),
+    })
+    logger.info('SVID issued', { spiffeId: id.uri, serialNumber, notAfter, caller, entry: entry.id })
+    return { spiffeId: id.uri, chain: chain.map(({ der }) => der) }
   }
 
-  function deny({ reason }: EnrollmentDenial, method: string, caller: Caller): RpcError {
-    counters.denied.add()
-    logger.warn('svid denied', { method, reason, caller: caller.id?.uri, remote: caller.remote })
-    // A presenter of a bad token learns that it is bad, not which way: guessing and replaying look alike from outside.
-    const message = reason.startsWith('token_')
-      ? 'the join token is unknown, used or expired: make another with "picket token create"'
-      : DENIALS[reason as keyof typeof DENIALS]
-    return new RpcError('ERR_RPC_DENIED', message, { reason: reason.startsWith('token_') ? 'token_refused' : reason })
+  function refuse({ reason, message, detail }: EnrollmentDenial, caller: Caller): RpcError {
+    metrics.counter('picket_enrollments_denied_total', 'Attestations and renewals refused', { reason }).add()
+    logger.warn('enrollment denied', { reason, detail, caller: caller.id?.uri, remote: caller.remote })
+    return new RpcError('ERR_RPC_DENIED', message)
   }
 
   return {
-    get issued() {
-      return issued
+    async attest({ joinToken, csr: der }, caller) {
+      const csr = readCsr(der)
+      const enrolled = await answer(enrollment.enroll(joinToken, csr.requestedId))
+      if (enrolled.kind === 'denied') throw refuse(enrolled, caller)
+      const svid = await issue(csr, enrolled, `join token from ${caller.remote}`)
+      return { svid, trustBundle: deps.trustBundle() }
     },
-    async attest({ joinToken, csr }, caller) {
-      const request = parseRequest(csr)
-      const enrolled = enrollment.enroll(new Secret(joinToken), request.requestedId)
-      if (enrolled.kind === 'denied') throw deny(enrolled, 'attest', caller)
-      const svid = await issueTo(enrolled, request, `join token, ${caller.remote}`)
-      return { svid, trustBundle: encodeTrustBundle(issuer.bundle) }
-    },
-    async issue({ csr }, caller) {
-      const request = parseRequest(csr)
-      if (!caller.id) throw new RpcError('ERR_RPC_UNAUTHENTICATED', 'this call needs a client certificate')
-      const enrolled = enrollment.renew(caller.id)
-      if (enrolled.kind === 'denied') throw deny(enrolled, 'issue', caller)
-      return { svid: await issueTo(enrolled, request, caller.id.uri) }
+    async issue({ csr: der }, caller) {
+      const csr = readCsr(der)
+      const { id, leaf } = identityOf(caller)
+      if (csr.requestedId && csr.requestedId.uri !== id.uri) {
+        throw new RpcError('ERR_RPC_DENIED', `the CSR asks for ${csr.requestedId.uri}, the caller is ${id.uri}`)
+      }
+      const confirmed = await enrollment.confirm(id, leaf.serialNumber)
+      if (confirmed.kind === 'denied') throw refuse(confirmed, caller)
+      return { svid: await issue(csr, confirmed, id.uri) }
     },
   }
 }
 
-const DENIALS = {
-  no_entry: 'no registration entry matches what was proven: see "picket entry list"',
-  wanted_id_not_entitled: 'no matching registration entry gives the SPIFFE ID that the CSR asks for',
-  ambiguous_entries: 'several registration entries match equally well: ask for one SPIFFE ID in the CSR',
-  never_attested: 'this identity was never attested here: start the sidecar with a join token',
-  entry_withdrawn: 'the registration entry of this identity was withdrawn',
-} as const
+/** The verified caller of a method that takes no others. */
+export function identityOf({ peer }: Caller): NonNullable<Caller['peer']> {
+  if (!peer) throw new RpcError('ERR_RPC_UNAUTHENTICATED', 'this call needs a client certificate')
+  return peer
+}
 
-/** Bad bytes are the caller's fault and cost it no join token: the CSR is parsed before the token is redeemed. */
-function parseRequest(csr: Buffer): Csr {
+function readCsr(der: Buffer): Csr {
   try {
-    return parseCsr(csr)
+    return parseCsr(der)
   } catch (cause) {
-    throw new RpcError('ERR_RPC_INVALID', messageOf(cause), { cause })
-  }
-}
-
-/** An issuer may be a remote one: what comes back is verified like any stranger's chain before it is handed on. */
-function checkChain(chain: readonly Certificate[], expected: string, issuer: Issuer, now: Date): void {
-  const verdict = verifyX509Svid(chain, createBundleSource([issuer.bundle]), now)
-  if (verdict.kind === 'refused') throw new Error(`the issuer's answer does not verify: ${verdict.message}`)
-  if (verdict.id.uri !== expected) throw new Error(`the issuer answered with ${verdict.id.uri} instead of ${expected}`)
-}
-
-function createCounters(metrics: Metrics): { issued: Counter; denied: Counter } {
-  return {
-    issued: metrics.counter('picket_svids_issued_total', 'SVIDs issued since the start'),
-    denied: metrics.counter('picket_svids_denied_total', 'SVIDs denied since the start'),
+    if (!(cause instanceof IdentityError)) throw cause
+    throw new RpcError('ERR_RPC_INVALID', `csr: ${cause.message}`, { cause, reason: cause.code })
   }
 }

@@ -1,105 +1,141 @@
-import { createHash } from 'node:crypto'
-import { parseSpiffeId, type SpiffeId } from '@picket/identity'
-import { encodeEndpoints, type ServiceEndpoints } from '@picket/rpc'
-import { createWatch, formatHostPort, parseHostPort, type Clock, type HostPort, type Watch } from '@picket/runtime'
-import type { Database } from './store/database.ts'
+import { parseSpiffeId } from '@picket/identity'
+import { encodeEndpoints, type Resource, type ServiceEndpoints } from '@picket/rpc'
+import { createWatch, messageOf, parseHostPort, type Clock, type Logger, type Watch } from '@picket/runtime'
+import { createResource } from './revision.ts'
 
 /**
- * Where services are: the addresses that connected sidecars advertise. A sidecar that goes away keeps its address for a
- * short grace, so that a reconnect does not make callers forget it. The list is kept in the database for the same reason:
- * a control plane that restarts starts with everybody in grace, instead of telling the first sidecar that comes back
- * that the others are gone.
+ * Where services are reached: what connected sidecars advertise. A sidecar that is gone leaves the list after a short
+ * grace, so that a reconnect is not felt; but the last address of a service stays until its SVID has expired. The control
+ * plane sees whether it can hear a sidecar, not whether others can reach it, and an address that may be dead is no worse
+ * than none. For the same reason the list is kept over a restart.
  */
-export interface EndpointRegistry {
-  /** The encoded payload and its revision (a content hash, so equal lists are equal revisions). */
-  readonly snapshot: Watch<EndpointSnapshot>
-  /** Disposing the result starts the grace. */
-  register(instance: EndpointInstance): Disposable
-}
-
-export interface EndpointSnapshot {
-  readonly revision: string
-  readonly payload: Buffer
-}
-
-export interface EndpointInstance {
+export interface KnownEndpoint {
+  readonly spiffeId: string
   readonly instanceId: string
   readonly service: string
-  readonly id: SpiffeId
-  readonly address: HostPort
+  /** HOST:PORT. */
+  readonly address: string
+  /** End of the sidecar's SVID: it cannot be reached as itself after that. */
+  readonly expiresAtMs: number
 }
 
-export const ENDPOINT_GRACE_MS = 15_000
+export interface EndpointStore {
+  saveEndpoint(endpoint: KnownEndpoint): Promise<void>
+  deleteEndpoint(endpoint: Pick<KnownEndpoint, 'spiffeId' | 'instanceId'>): Promise<void>
+  loadEndpoints(): Promise<readonly KnownEndpoint[]>
+}
 
-export function createEndpointRegistry(
-  database: Database,
-  { clock }: { clock: Clock },
-  graceMs = ENDPOINT_GRACE_MS,
-): EndpointRegistry {
-  const save = database.sql.prepare('INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?)')
-  const drop = database.sql.prepare('DELETE FROM instances WHERE instance_id = ?')
-  const stored = database.sql.prepare('SELECT * FROM instances ORDER BY instance_id').all().map(toInstance)
-  const instances = new Map(stored.map((instance) => [instance.instanceId, instance]))
-  const snapshot = createWatch(toSnapshot(stored))
-  stored.forEach(removeAfterGrace)
+export interface EndpointRegistry extends Disposable {
+  readonly resource: Watch<Resource>
+  /** It is connected; said again when anything about it has changed. */
+  connected(endpoint: KnownEndpoint): void
+  /** Its stream has ended. */
+  disconnected(endpoint: KnownEndpoint): void
+  /** It has lost its identity: no grace. */
+  withdrawn(endpoint: KnownEndpoint): void
+}
 
-  function publish(): void {
-    const next = toSnapshot([...instances.values()])
-    if (next.revision !== snapshot.value.revision) snapshot.set(next)
+const GRACE_MS = 10_000
+/** Sidecars come back with a backoff, all of them. */
+const RESTART_GRACE_MS = 60_000
+
+interface Known {
+  readonly endpoint: KnownEndpoint
+  /** Undefined while connected. */
+  readonly graceEndsMs: number | undefined
+}
+
+interface EndpointDeps {
+  readonly store: EndpointStore
+  readonly clock: Pick<Clock, 'now' | 'after'>
+  readonly logger: Logger
+}
+
+export async function createEndpointRegistry({ store, clock, logger }: EndpointDeps): Promise<EndpointRegistry> {
+  const restartGraceEndsMs = clock.now() + RESTART_GRACE_MS
+  const known = new Map<string, Known>()
+  for (const endpoint of await store.loadEndpoints()) {
+    known.set(keyOf(endpoint), { endpoint, graceEndsMs: restartGraceEndsMs })
+  }
+  const resource = createWatch(toResource(known, clock.now()))
+  let timer: Disposable | undefined
+
+  /** The store is a memory for the next start; that it fails must not stop this one. */
+  function remember(change: Promise<void>): void {
+    change.catch((thrown: unknown) => logger.warn('endpoint not stored', { error: messageOf(thrown) }))
   }
 
-  function remove(instanceId: string): void {
-    instances.delete(instanceId)
-    drop.run(instanceId)
+  function update(): void {
+    const nowMs = clock.now()
+    for (const [key, { endpoint }] of leaving(known, nowMs)) {
+      known.delete(key)
+      remember(store.deleteEndpoint(endpoint))
+    }
+    const next = toResource(known, nowMs)
+    if (next.revision !== resource.value.revision) resource.set(next)
+    timer?.[Symbol.dispose]()
+    const dueMs = nextChangeMs(known, nowMs)
+    timer = dueMs === undefined ? undefined : clock.after(dueMs - nowMs, update)
   }
-
-  function removeAfterGrace(instance: EndpointInstance): void {
-    clock.after(graceMs, () => {
-      if (instances.get(instance.instanceId) !== instance) return
-      remove(instance.instanceId)
-      publish()
-    })
-  }
+  update()
 
   return {
-    snapshot,
-    register(instance) {
-      const { instanceId, id, service, address } = instance
-      // A sidecar that restarted advertises the same address under a new instance: it takes the place of the old one.
-      for (const other of instances.values()) {
-        if (other.id.uri === id.uri && isSameAddress(other, instance)) remove(other.instanceId)
-      }
-      instances.set(instanceId, instance)
-      save.run(instanceId, id.uri, service, formatHostPort(address))
-      publish()
-      return { [Symbol.dispose]: () => removeAfterGrace(instance) }
+    resource,
+    connected(endpoint) {
+      known.set(keyOf(endpoint), { endpoint, graceEndsMs: undefined })
+      remember(store.saveEndpoint(endpoint))
+      update()
     },
+    disconnected(endpoint) {
+      known.set(keyOf(endpoint), { endpoint, graceEndsMs: clock.now() + GRACE_MS })
+      update()
+    },
+    withdrawn(endpoint) {
+      known.delete(keyOf(endpoint))
+      remember(store.deleteEndpoint(endpoint))
+      update()
+    },
+    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
   }
 }
 
-function toInstance(row: Record<string, unknown>): EndpointInstance {
-  return {
-    instanceId: String(row['instance_id']),
-    id: parseSpiffeId(String(row['spiffe_id'])),
-    service: String(row['service']),
-    address: parseHostPort(String(row['address'])),
-  }
+function keyOf({ spiffeId, instanceId }: KnownEndpoint): string {
+  return `${spiffeId} ${instanceId}`
 }
 
-function isSameAddress(a: EndpointInstance, b: EndpointInstance): boolean {
-  return a.address.host === b.address.host && a.address.port === b.address.port
+function isLive({ graceEndsMs }: Known, nowMs: number): boolean {
+  return graceEndsMs === undefined || graceEndsMs > nowMs
 }
 
-function toSnapshot(instances: readonly EndpointInstance[]): EndpointSnapshot {
-  const services = new Map<string, ServiceEndpoints & { addresses: HostPort[] }>()
-  for (const { service, id, address } of instances) {
-    const key = `${service} ${id.uri}`
-    const known = services.get(key)
-    if (known) known.addresses.push(address)
-    else services.set(key, { name: service, spiffeId: id, addresses: [address] })
-  }
-  const sorted = [...services.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, service]) => service)
-  for (const service of sorted) service.addresses.sort((a, b) => formatHostPort(a).localeCompare(formatHostPort(b)))
-  const payload = encodeEndpoints({ services: sorted })
-  return { payload, revision: createHash('sha256').update(payload).digest('hex').slice(0, 16) }
+/** Gone for good: expired, or silent past its grace while others serve in its place. */
+function leaving(known: ReadonlyMap<string, Known>, nowMs: number): [string, Known][] {
+  const served = new Set(
+    [...known.values()].filter((one) => isLive(one, nowMs)).map(({ endpoint }) => endpoint.service),
+  )
+  return [...known].filter(([, one]) => {
+    if (one.graceEndsMs === undefined) return false
+    return one.endpoint.expiresAtMs <= nowMs || (!isLive(one, nowMs) && served.has(one.endpoint.service))
+  })
+}
+
+function nextChangeMs(known: ReadonlyMap<string, Known>, nowMs: number): number | undefined {
+  const dues = [...known.values()].flatMap(({ graceEndsMs, endpoint }) =>
+    graceEndsMs === undefined ? [] : [graceEndsMs, endpoint.expiresAtMs],
+  )
+  const coming = dues.filter((dueMs) => dueMs > nowMs)
+  return coming.length === 0 ? undefined : Math.min(...coming)
+}
+
+/** Sorted, so that the same facts always have the same revision. */
+function toResource(known: ReadonlyMap<string, Known>, nowMs: number): Resource {
+  const byService = Map.groupBy([...known.values()], ({ endpoint }) => endpoint.service)
+  const services = [...byService]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, members]): ServiceEndpoints => {
+      const live = members.filter((member) => isLive(member, nowMs))
+      const shown = (live.length > 0 ? live : members).map(({ endpoint }) => endpoint.address)
+      const addresses = [...new Set(shown)].sort().map(parseHostPort)
+      return { name, spiffeId: parseSpiffeId(members[0]!.endpoint.spiffeId), addresses }
+    })
+  return createResource('endpoints', encodeEndpoints({ services }))
 }

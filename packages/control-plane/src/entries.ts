@@ -1,148 +1,145 @@
 import { parseSpiffeId, type SpiffeId, type TrustDomain } from '@picket/identity'
-import { isReservedId, isServiceName, type Entry, type EntryDraft, type ListEntriesResponse } from '@picket/rpc'
-import { createWatch, messageOf, type Clock, type Random, type Watch } from '@picket/runtime'
+import {
+  isReservedId,
+  isServiceName,
+  type Entry,
+  type EntryDraft,
+  type ListEntriesRequest,
+  type ListEntriesResponse,
+} from '@picket/rpc'
+import { messageOf, type Clock, type Logger, type Random } from '@picket/runtime'
 import { ControlPlaneError } from './error.ts'
-import { missingSelectors, parseSelectors } from './selectors.ts'
-import type { Database } from './store/database.ts'
+import { parseSelectors } from './selectors.ts'
 
-/** The registration entries: which proven facts give which SPIFFE ID. */
+/** Who may be who: a workload that has proved all of `selectors` is `spiffeId`. */
+export interface RegistrationEntry {
+  readonly id: string
+  readonly spiffeId: SpiffeId
+  /** Sorted, no two alike, at least one. */
+  readonly selectors: readonly string[]
+  /** 0 = the control plane's default. */
+  readonly ttlSeconds: number
+  readonly dnsNames: readonly string[]
+  readonly service: string
+  readonly createdAtMs: number
+}
+
+export interface EntryStore {
+  /** Throws `ERR_ENTRY_DUPLICATE` when there is one, in the same transaction as the check. */
+  insertEntry(entry: RegistrationEntry, createdBy: string): Promise<void>
+  /** Resolves with what was there. */
+  deleteEntry(id: string): Promise<RegistrationEntry | undefined>
+  /** In order of creation, after the position `after` (0 = from the start). */
+  listEntries(limit: number, after: number): Promise<readonly { position: number; entry: RegistrationEntry }[]>
+  /** All whose every selector is among `facts`. */
+  matchEntries(facts: readonly string[]): Promise<readonly RegistrationEntry[]>
+  /** Those that share a selector with `facts` but ask for more, for the record of a denial. */
+  nearEntries(facts: readonly string[], limit: number): Promise<readonly RegistrationEntry[]>
+  countEntries(): Promise<number>
+}
+
 export interface Entries {
-  /** Throws `ERR_ENTRY`, `ERR_SELECTOR` or `ERR_ENTRY_DUPLICATE`; nothing is stored then. */
-  create(draft: EntryDraft): Entry
-  /** Throws `ERR_ENTRY_NOT_FOUND`. */
-  delete(id: string): Entry
-  /** In order of creation; `pageToken` is the last id of the page before. */
-  list(pageSize: number, pageToken: string): ListEntriesResponse
-  /** Entries whose selectors are all among `facts`, the most specific (most selectors) first. */
-  matching(facts: readonly string[]): readonly Entry[]
-  forSpiffeId(id: SpiffeId): readonly Entry[]
-  readonly count: number
-  /** Counts up with each change. */
-  readonly changes: Watch<number>
+  create(draft: EntryDraft, by: string): Promise<Entry>
+  delete(id: string, by: string): Promise<Entry>
+  list(request: ListEntriesRequest): Promise<ListEntriesResponse>
 }
 
-const MAX_TTL_SECONDS = 24 * 3600
-const MIN_TTL_SECONDS = 5
-const MAX_DNS_NAMES = 16
-const DNS_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/
+const PAGE = { usual: 500, largest: 1000 } as const
+const TTL_SECONDS = { least: 5, most: 24 * 3600 } as const
+const MOST_DNS_NAMES = 16
 
-export function createEntries(
-  database: Database,
-  trustDomain: TrustDomain,
-  deps: { clock: Clock; random: Random },
-): Entries {
-  const { sql } = database
-  const insert = sql.prepare('INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)')
-  const byId = sql.prepare('SELECT * FROM entries WHERE id = ?')
-  const bySpiffeId = sql.prepare('SELECT * FROM entries WHERE spiffe_id = ? ORDER BY created_at_ms, id')
-  const all = sql.prepare('SELECT * FROM entries ORDER BY created_at_ms, id')
-  const remove = sql.prepare('DELETE FROM entries WHERE id = ?')
-  const page = sql.prepare(`
-    SELECT * FROM entries
-    WHERE (created_at_ms, id) > (SELECT coalesce(max(created_at_ms), -1), ? FROM entries WHERE id = ?)
-    ORDER BY created_at_ms, id LIMIT ?`)
-  const counted = sql.prepare('SELECT count(*) AS count FROM entries')
-  const changes = createWatch(0)
+interface EntriesDeps {
+  readonly store: EntryStore
+  readonly clock: Pick<Clock, 'now'>
+  readonly random: Pick<Random, 'uuid'>
+  readonly logger: Logger
+}
 
-  /** All entries in memory, read again only after a change: attestation asks for them on every call. */
-  let cache: readonly Entry[] | undefined
-  const entries = (): readonly Entry[] => (cache ??= all.all().map(toEntry))
-  const changed = (): void => {
-    cache = undefined
-    changes.set(changes.value + 1)
-  }
-
+export function createEntries(deps: EntriesDeps, trustDomain: TrustDomain): Entries {
+  const { store, logger } = deps
   return {
-    changes,
-    get count() {
-      return Number(counted.get()?.['count'])
+    async create(draft, by) {
+      const parsed = parseEntryDraft(draft, trustDomain)
+      const entry = { ...parsed, id: deps.random.uuid(), createdAtMs: deps.clock.now() }
+      await store.insertEntry(entry, by)
+      logger.info('entry created', { by, id: entry.id, spiffeId: entry.spiffeId.uri, selectors: entry.selectors })
+      return toMessage(entry)
     },
-    create(draft) {
-      const entry = { ...parseDraft(draft, trustDomain), id: deps.random.uuid(), createdAtMs: deps.clock.now() }
-      const { id, spiffeId, selectors, ttlSeconds, dnsNames, service, createdAtMs } = entry
-      const twin = bySpiffeId.all(spiffeId).find((row) => row['selectors'] === JSON.stringify(selectors))
-      if (twin) {
-        throw new ControlPlaneError(
-          'ERR_ENTRY_DUPLICATE',
-          `entry ${String(twin['id'])} already gives ${spiffeId} for these selectors`,
-        )
-      }
-      insert.run(id, spiffeId, JSON.stringify(selectors), ttlSeconds, JSON.stringify(dnsNames), service, createdAtMs)
-      changed()
-      return entry
+    async delete(id, by) {
+      const entry = await store.deleteEntry(id)
+      if (!entry) throw new ControlPlaneError('ERR_ENTRY_MISSING', 'there is no entry with this id')
+      logger.info('entry deleted', { by, id, spiffeId: entry.spiffeId.uri, selectors: entry.selectors })
+      return toMessage(entry)
     },
-    delete(id) {
-      const row = byId.get(id)
-      if (!row) throw new ControlPlaneError('ERR_ENTRY_NOT_FOUND', `there is no entry "${id.slice(0, 80)}"`)
-      remove.run(id)
-      changed()
-      return toEntry(row)
+    async list({ pageSize, pageToken }) {
+      const limit = Math.min(pageSize || PAGE.usual, PAGE.largest)
+      const rows = await store.listEntries(limit + 1, parsePageToken(pageToken))
+      const page = rows.slice(0, limit)
+      const nextPageToken = rows.length > limit ? String(page.at(-1)!.position) : ''
+      return { entries: page.map(({ entry }) => toMessage(entry)), nextPageToken }
     },
-    list(pageSize, pageToken) {
-      const size = pageSize === 0 ? 500 : Math.min(pageSize, 1000)
-      const found = page.all(pageToken, pageToken, size + 1).map(toEntry)
-      const shown = found.slice(0, size)
-      return { entries: shown, nextPageToken: found.length > size ? (shown.at(-1)?.id ?? '') : '' }
-    },
-    matching: (facts) =>
-      entries()
-        .filter(({ selectors }) => missingSelectors(selectors, facts).length === 0)
-        .sort((a, b) => b.selectors.length - a.selectors.length),
-    forSpiffeId: (id) => entries().filter(({ spiffeId }) => spiffeId === id.uri),
   }
 }
 
-/** Checks each field and fills in the service name. */
-function parseDraft(draft: EntryDraft, trustDomain: TrustDomain): EntryDraft {
-  const id = parseEntryId(draft.spiffeId, trustDomain)
-  const service = draft.service === '' ? id.path.slice(id.path.lastIndexOf('/') + 1).toLowerCase() : draft.service
-  if (!isServiceName(service)) {
-    throw fieldError(
-      'service',
-      `"${service.slice(0, 80)}" cannot stand before .mesh: use a-z, 0-9, "-" and "_", at most 63`,
-    )
-  }
+export function toMessage({ spiffeId, ...entry }: RegistrationEntry): Entry {
+  return { ...entry, spiffeId: spiffeId.uri }
+}
+
+function parsePageToken(token: string): number {
+  if (token === '') return 0
+  const position = /^\d{1,15}$/.test(token) ? Number(token) : 0
+  if (position === 0) throw new ControlPlaneError('ERR_PAGE', 'page_token is not one that was given out')
+  return position
+}
+
+type ParsedDraft = Omit<RegistrationEntry, 'id' | 'createdAtMs'>
+
+/** Throws `ERR_ENTRY_INVALID` with every problem, each with its field. */
+export function parseEntryDraft(draft: EntryDraft, trustDomain: TrustDomain): ParsedDraft {
+  const problems: string[] = []
+  const spiffeId = parseWorkloadId(draft.spiffeId, trustDomain, problems)
+  const selectors = parseSelectors(draft.selectors, problems)
   const { ttlSeconds } = draft
-  if (
-    ttlSeconds !== 0 &&
-    (!Number.isInteger(ttlSeconds) || ttlSeconds < MIN_TTL_SECONDS || ttlSeconds > MAX_TTL_SECONDS)
-  ) {
-    throw fieldError('ttl', `${ttlSeconds} s is not between ${MIN_TTL_SECONDS} s and ${MAX_TTL_SECONDS} s`)
+  if (ttlSeconds !== 0 && !(ttlSeconds >= TTL_SECONDS.least && ttlSeconds <= TTL_SECONDS.most)) {
+    problems.push(`ttl_seconds: ${ttlSeconds} is not between ${TTL_SECONDS.least} and ${TTL_SECONDS.most}`)
   }
-  if (draft.dnsNames.length > MAX_DNS_NAMES) throw fieldError('dns names', `more than ${MAX_DNS_NAMES}`)
-  const badName = draft.dnsNames.find((name) => !DNS_NAME.test(name))
-  if (badName !== undefined) throw fieldError('dns names', `"${badName.slice(0, 80)}" is not a lower-case DNS name`)
-  const { dnsNames } = draft
-  return { spiffeId: id.uri, selectors: parseSelectors(draft.selectors), ttlSeconds, dnsNames, service }
+  const dnsNames = parseDnsNames(draft.dnsNames, problems)
+  const service = draft.service || (spiffeId?.path.split('/').at(-1) ?? '')
+  if (spiffeId && !isServiceName(service)) {
+    const hint = draft.service === '' ? ': the last segment of the SPIFFE ID is none, so give one' : ''
+    problems.push(`service: "${service}" is not a service name (lower-case letters, digits, - and _)${hint}`)
+  }
+  if (!spiffeId || problems.length > 0) throw new ControlPlaneError('ERR_ENTRY_INVALID', problems.join('\n'))
+  return { spiffeId, selectors, ttlSeconds, dnsNames, service }
 }
 
-function parseEntryId(uri: string, trustDomain: TrustDomain): SpiffeId {
-  let id: SpiffeId
+function parseWorkloadId(uri: string, trustDomain: TrustDomain, problems: string[]): SpiffeId | undefined {
   try {
-    id = parseSpiffeId(uri)
-  } catch (cause) {
-    throw new ControlPlaneError('ERR_ENTRY', `spiffe id: ${messageOf(cause)}`, { cause })
+    const id = parseSpiffeId(uri)
+    const problem =
+      id.trustDomain.name !== trustDomain.name
+        ? `${uri} is not in the trust domain ${trustDomain.name}`
+        : id.path === ''
+          ? `${uri} has no path, so it names no workload`
+          : isReservedId(id)
+            ? `${uri} is under /picket/, which Picket keeps for itself`
+            : undefined
+    if (problem === undefined) return id
+    problems.push(`spiffe_id: ${problem}`)
+  } catch (thrown) {
+    problems.push(`spiffe_id: ${messageOf(thrown)}`)
   }
-  if (id.trustDomain.name !== trustDomain.name) {
-    throw fieldError('spiffe id', `${id.uri} is not in this trust domain: it starts with ${trustDomain.id}/`)
-  }
-  if (id.path === '') throw fieldError('spiffe id', `${id.uri} has no path: a workload's ID needs one (X509-SVID 2)`)
-  if (isReservedId(id)) throw fieldError('spiffe id', 'IDs under /picket/ are kept for Picket itself')
-  return id
+  return undefined
 }
 
-function fieldError(field: string, problem: string): ControlPlaneError {
-  return new ControlPlaneError('ERR_ENTRY', `${field}: ${problem}`)
-}
-
-function toEntry(row: Record<string, unknown>): Entry {
-  return {
-    id: String(row['id']),
-    spiffeId: String(row['spiffe_id']),
-    selectors: JSON.parse(String(row['selectors'])) as string[],
-    ttlSeconds: Number(row['ttl_seconds']),
-    dnsNames: JSON.parse(String(row['dns_names'])) as string[],
-    service: String(row['service']),
-    createdAtMs: Number(row['created_at_ms']),
+/** Lower-case host names without wildcards (RFC 1123 labels), at most 253 characters. */
+function parseDnsNames(names: readonly string[], problems: string[]): readonly string[] {
+  if (names.length > MOST_DNS_NAMES) problems.push(`dns_names: more than ${MOST_DNS_NAMES}`)
+  for (const [index, name] of names.entries()) {
+    const isName =
+      name.length <= 253 &&
+      /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)
+    if (!isName) problems.push(`dns_names[${index}]: "${name}" is not a lower-case host name`)
   }
+  return [...new Set(names)]
 }

@@ -1,19 +1,26 @@
 import { PicketError } from '@picket/runtime'
 
 export type ControlPlaneErrorCode =
+  /** The file is there and is no sound Picket database. It is left as it was. */
   | 'ERR_DATABASE_CORRUPT'
-  | 'ERR_DATABASE_LOCKED'
+  /** Another process has it. */
+  | 'ERR_DATABASE_BUSY'
+  /** Written by a newer Picket, or a migration that it went through has been edited since. */
   | 'ERR_DATABASE_MIGRATION'
-  | 'ERR_DATABASE_FOREIGN'
-  | 'ERR_ENTRY'
+  | 'ERR_SEAL_KEY_MISSING'
+  | 'ERR_PORT_IN_USE'
+  | 'ERR_LISTEN'
+  | 'ERR_ENTRY_INVALID'
   | 'ERR_ENTRY_DUPLICATE'
-  | 'ERR_ENTRY_NOT_FOUND'
-  | 'ERR_SELECTOR'
-  | 'ERR_TOKEN_TTL'
+  | 'ERR_ENTRY_MISSING'
+  | 'ERR_PAGE'
+  | 'ERR_TOKEN_INVALID'
   | 'ERR_POLICY_REVISION'
-  | 'ERR_CONTROL_PLANE_LISTEN'
+  | 'ERR_POLICY_CONFLICT'
+  /** A sidecar names an address that nobody can reach. */
+  | 'ERR_ADVERTISE'
 
-/** Thrown by `control-plane`: what an operator or the disk got wrong. Denials to workloads are values, not errors. */
+/** Thrown by `control-plane`. Callers of the wire see it through `rpc-answer.ts`; expected denials are values. */
 export class ControlPlaneError extends PicketError {
   readonly code: ControlPlaneErrorCode
 

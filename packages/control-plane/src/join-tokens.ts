@@ -1,71 +1,80 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { Secret, type Clock, type Random } from '@picket/runtime'
+import type { CreateTokenRequest, CreateTokenResponse } from '@picket/rpc'
+import type { Clock, Logger, Random } from '@picket/runtime'
 import { ControlPlaneError } from './error.ts'
-import { parseSelectors } from './selectors.ts'
-import type { Database } from './store/database.ts'
+import { parseFacts } from './selectors.ts'
 
 /**
- * Join tokens: 256 random bits, shown once, good for one attestation within their time. The database holds the SHA-256
- * only; with that much entropy a plain hash cannot be searched. Looking the hash up is not constant in time, but what
- * leaks is a prefix of a hash that the guesser cannot steer towards; the compare that decides is constant in time.
- * Redeeming is one transaction, so of two racing presenters exactly one wins, also across processes.
+ * Join tokens: the proof that a new workload brings. 256 random bits, shown once; the database keeps the SHA-256, so that
+ * reading it gives nobody a token (a plain hash is enough for a random secret of that size). The public `id` finds the
+ * row, the hash is compared in constant time, and the one use is decided by one conditional UPDATE: of many that come at
+ * once with one token exactly one gets in.
  */
-export interface JoinTokens {
-  /** `ttlMs` 0 = 600 s; at most 24 h. Throws `ERR_SELECTOR`, `ERR_TOKEN_TTL`. */
-  create(selectors: readonly string[], ttlMs: number): { token: Secret<string>; expiresAtMs: number }
-  /** Uses the token up. */
-  redeem(token: Secret<string>): JoinTokenVerdict
+export interface StoredToken {
+  readonly id: string
+  readonly secretSha256: Uint8Array
+  /** What the token proves about who presents it. */
+  readonly facts: readonly string[]
+  readonly expiresAtMs: number
+  readonly usedAtMs: number | undefined
 }
 
-/** All three refusals look the same to the presenter; the reason is for the log. */
-export type JoinTokenVerdict =
-  | { readonly kind: 'redeemed'; readonly facts: readonly string[] }
-  | { readonly kind: 'refused'; readonly reason: 'token_unknown' | 'token_used' | 'token_expired' }
+export interface TokenStore {
+  insertToken(token: StoredToken, createdAtMs: number, createdBy: string): Promise<void>
+  findToken(id: string): Promise<StoredToken | undefined>
+}
 
-export const DEFAULT_TOKEN_TTL_MS = 600_000
-const MAX_TOKEN_TTL_MS = 24 * 3600 * 1000
-/** Used and expired tokens are kept this long, so that a replay is told from a guess in the log. */
-const REMEMBER_MS = 24 * 3600 * 1000
-const TOKEN_SHAPE = /^[A-Za-z0-9_-]{43}$/
+/** Why a token is not taken. All three look the same from outside. */
+export type TokenDenialReason = 'token-unknown' | 'token-used' | 'token-expired'
 
-export function createJoinTokens(database: Database, deps: { clock: Clock; random: Random }): JoinTokens {
-  const { sql } = database
-  const insert = sql.prepare('INSERT INTO join_tokens (hash, selectors, expires_at_ms) VALUES (?, ?, ?)')
-  const forget = sql.prepare('DELETE FROM join_tokens WHERE expires_at_ms < ?')
-  const find = sql.prepare('SELECT hash, selectors, expires_at_ms, used_at_ms FROM join_tokens WHERE hash = ?')
-  const use = sql.prepare('UPDATE join_tokens SET used_at_ms = ? WHERE hash = ? AND used_at_ms IS NULL')
+export interface JoinTokens {
+  create(request: CreateTokenRequest, by: string): Promise<CreateTokenResponse>
+  /** The token behind `text`, not used up yet. Throws `ERR_TOKEN_INVALID` for what is no token at all. */
+  check(text: string): Promise<StoredToken | TokenDenialReason>
+}
 
+const DEFAULT_TTL_SECONDS = 600
+const MOST_TTL_SECONDS = 24 * 3600
+
+interface JoinTokensDeps {
+  readonly store: TokenStore
+  readonly clock: Pick<Clock, 'now'>
+  readonly random: Pick<Random, 'bytes'>
+  readonly logger: Logger
+}
+
+export function createJoinTokens({ store, clock, random, logger }: JoinTokensDeps): JoinTokens {
   return {
-    create(selectors, ttlMs) {
-      if (!Number.isInteger(ttlMs) || ttlMs < 0 || ttlMs > MAX_TOKEN_TTL_MS) {
-        throw new ControlPlaneError('ERR_TOKEN_TTL', 'a join token lives between 1 s and 24 h')
+    async create({ selectors, ttlSeconds }, by) {
+      const facts = parseFacts(selectors)
+      if (ttlSeconds > MOST_TTL_SECONDS) {
+        throw new ControlPlaneError('ERR_TOKEN_INVALID', `ttl_seconds: ${ttlSeconds} is over ${MOST_TTL_SECONDS}`)
       }
-      const facts = parseSelectors(selectors)
-      const token = new Secret(deps.random.bytes(32).toString('base64url'))
-      const expiresAtMs = deps.clock.now() + (ttlMs === 0 ? DEFAULT_TOKEN_TTL_MS : ttlMs)
-      database.transaction(() => {
-        forget.run(deps.clock.now() - REMEMBER_MS)
-        insert.run(hashOf(token), JSON.stringify(facts), expiresAtMs)
-      })
-      return { token, expiresAtMs }
+      const id = random.bytes(8).toString('hex')
+      const secret = random.bytes(32)
+      const nowMs = clock.now()
+      const expiresAtMs = nowMs + (ttlSeconds || DEFAULT_TTL_SECONDS) * 1000
+      const token = { id, secretSha256: sha256(secret), facts, expiresAtMs, usedAtMs: undefined }
+      await store.insertToken(token, nowMs, by)
+      logger.info('join token created', { by, id, selectors: facts, expiresAt: new Date(expiresAtMs) })
+      return { token: `picket_join_${id}_${secret.toString('base64url')}`, expiresAtMs }
     },
-    redeem(token) {
-      if (!TOKEN_SHAPE.test(token.reveal())) return { kind: 'refused', reason: 'token_unknown' }
-      const hash = hashOf(token)
-      return database.transaction((): JoinTokenVerdict => {
-        const row = find.get(hash)
-        if (!row || !timingSafeEqual(row['hash'] as Uint8Array, hash))
-          return { kind: 'refused', reason: 'token_unknown' }
-        if (row['used_at_ms'] !== null) return { kind: 'refused', reason: 'token_used' }
-        const now = deps.clock.now()
-        if (Number(row['expires_at_ms']) <= now) return { kind: 'refused', reason: 'token_expired' }
-        if (use.run(now, hash).changes !== 1) return { kind: 'refused', reason: 'token_used' }
-        return { kind: 'redeemed', facts: JSON.parse(String(row['selectors'])) as string[] }
-      })
+    async check(text) {
+      const { id, secret } = parseToken(text)
+      const token = await store.findToken(id)
+      if (!token || !timingSafeEqual(token.secretSha256, sha256(secret))) return 'token-unknown'
+      if (token.usedAtMs !== undefined) return 'token-used'
+      return token.expiresAtMs <= clock.now() ? 'token-expired' : token
     },
   }
 }
 
-function hashOf(token: Secret<string>): Buffer {
-  return createHash('sha256').update(token.reveal()).digest()
+function parseToken(text: string): { id: string; secret: Buffer } {
+  const match = /^picket_join_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/.exec(text.trim())
+  if (!match) throw new ControlPlaneError('ERR_TOKEN_INVALID', 'this is not a join token')
+  return { id: match[1]!, secret: Buffer.from(match[2]!, 'base64url') }
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest()
 }

@@ -1,89 +1,90 @@
-import { createPolicyEngine, loadPolicyBundle } from '@picket/policy'
-import type { PolicyRevision } from '@picket/rpc'
-import { createWatch, type Clock, type Watch } from '@picket/runtime'
+import { createPolicyEngine, loadPolicyBundle, PolicyError, type PolicyBundle } from '@picket/policy'
+import { RpcError, type PolicyRevision, type Resource } from '@picket/rpc'
+import { createWatch, type Clock, type Logger, type Watch } from '@picket/runtime'
 import { ControlPlaneError } from './error.ts'
-import type { Database } from './store/database.ts'
 
-/**
- * The policy bundles: each pushed revision is kept, the newest is active. A bundle is parsed, instantiated and evaluated
- * on samples here exactly as a sidecar does it, before it is stored: what no sidecar could load never leaves this process.
- */
-export interface Policies {
-  /** Undefined until a first bundle was pushed. */
-  readonly active: Watch<ActivePolicy | undefined>
-  /**
-   * Throws a `PolicyError` (not a loadable bundle) or `ERR_POLICY_REVISION` (other bytes under a known revision); nothing
-   * has changed then. Pushing a known revision again makes it the active one: that is how one rolls back.
-   */
-  push(bundle: Buffer, pushedBy: string): Promise<PolicyRevision>
-  /** Newest first. */
-  list(): readonly PolicyRevision[]
-}
-
-export interface ActivePolicy {
+export interface NewPolicyRevision {
   readonly revision: string
-  readonly payload: Buffer
+  readonly digest: string
+  readonly content: Uint8Array
+  readonly pushedAtMs: number
+  readonly pushedBy: string
 }
 
-/** Older revisions are forgotten beyond this many. */
-const KEEP_REVISIONS = 100
+export interface PolicyRevisionStore {
+  /**
+   * Makes it the active one. A revision that is there keeps its bytes: the answer is then the stored one, and nothing has
+   * changed if its digest is another.
+   */
+  activatePolicy(policy: NewPolicyRevision): Promise<PolicyRevision>
+  /** Newest first. */
+  listPolicies(): Promise<readonly PolicyRevision[]>
+  activePolicy(): Promise<{ readonly revision: string; readonly content: Buffer } | undefined>
+}
 
-export function createPolicies(database: Database, { clock }: { clock: Clock }): Policies {
-  const { sql } = database
-  const byRevision = sql.prepare('SELECT digest FROM policies WHERE revision = ?')
-  const newest = sql.prepare('SELECT revision, bundle FROM policies ORDER BY sequence DESC LIMIT 1')
-  const insert = sql.prepare(
-    'INSERT INTO policies (revision, digest, bundle, pushed_at_ms, pushed_by) VALUES (?, ?, ?, ?, ?)',
-  )
-  const remove = sql.prepare('DELETE FROM policies WHERE revision = ?')
-  const prune = sql.prepare('DELETE FROM policies WHERE sequence <= (SELECT max(sequence) FROM policies) - ?')
-  const listed = sql.prepare(`
-    SELECT revision, digest, length(bundle) AS bytes, pushed_at_ms, pushed_by,
-           sequence = (SELECT max(sequence) FROM policies) AS active
-    FROM policies ORDER BY sequence DESC`)
-  const stored = newest.get()
-  const active = createWatch<ActivePolicy | undefined>(stored && toActive(stored))
-  const list = (): PolicyRevision[] => listed.all().map(toRevision)
+export interface Policies {
+  readonly active: Watch<Resource | undefined>
+  /**
+   * Proves that the bundle loads and decides, keeps it, and makes it what every sidecar gets. A revision pushed again with
+   * the same bytes becomes active again. Rejects with `ERR_RPC_INVALID` (reason: the policy's code) or
+   * `ERR_POLICY_CONFLICT`, and nothing has changed then.
+   */
+  push(content: Buffer, by: string): Promise<PolicyRevision>
+  list(): Promise<readonly PolicyRevision[]>
+}
+
+const REVISION_CHARACTERS = 256
+
+interface PoliciesDeps {
+  readonly store: PolicyRevisionStore
+  readonly clock: Pick<Clock, 'now'>
+  readonly logger: Logger
+}
+
+export async function createPolicies({ store, clock, logger }: PoliciesDeps): Promise<Policies> {
+  const stored = await store.activePolicy()
+  const active = createWatch(stored && toResource(stored.revision, stored.content))
+  let last: Promise<unknown> = Promise.resolve()
+
+  async function push(content: Buffer, by: string): Promise<PolicyRevision> {
+    const { revision, digest } = await proveBundle(content)
+    const pushed = await store.activatePolicy({ revision, digest, content, pushedAtMs: clock.now(), pushedBy: by })
+    if (pushed.digest !== digest) {
+      const message = `revision "${revision}" is there with other bytes (SHA-256 ${pushed.digest}): give this one its own`
+      throw new ControlPlaneError('ERR_POLICY_CONFLICT', message)
+    }
+    if (active.value?.revision !== revision) active.set(toResource(revision, content))
+    logger.info('policy pushed', { by, revision, digest, bytes: content.length })
+    return pushed
+  }
 
   return {
     active,
-    list,
-    async push(bytes, pushedBy) {
-      const bundle = await loadPolicyBundle(bytes)
-      const engine = await createPolicyEngine(bundle)
-      engine[Symbol.dispose]()
-      const { revision, digest } = bundle
-      database.transaction(() => {
-        const known = byRevision.get(revision)
-        if (known && known['digest'] !== digest) {
-          const wayOut = 'build with another --revision'
-          throw new ControlPlaneError(
-            'ERR_POLICY_REVISION',
-            `revision "${revision}" is taken by other bytes: ${wayOut}`,
-          )
-        }
-        remove.run(revision)
-        insert.run(revision, digest, bytes, clock.now(), pushedBy)
-        prune.run(KEEP_REVISIONS)
-      })
-      active.set({ revision, payload: bytes })
-      const [pushed] = list()
-      return pushed as PolicyRevision
+    push(content, by) {
+      const turn = last.then(() => push(content, by)) // one at a time: the one that came last is the one that stays
+      last = turn.catch(() => {})
+      return turn
     },
+    list: () => store.listPolicies(),
   }
 }
 
-function toActive(row: Record<string, unknown>): ActivePolicy {
-  return { revision: String(row['revision']), payload: Buffer.from(row['bundle'] as Uint8Array) }
+function toResource(revision: string, bytes: Buffer): Resource {
+  return { kind: 'policy-bundle', revision, bytes }
 }
 
-function toRevision(row: Record<string, unknown>): PolicyRevision {
-  return {
-    revision: String(row['revision']),
-    digest: String(row['digest']),
-    bytes: Number(row['bytes']),
-    pushedAtMs: Number(row['pushed_at_ms']),
-    pushedBy: String(row['pushed_by']),
-    active: row['active'] === 1,
+async function proveBundle(content: Buffer): Promise<PolicyBundle> {
+  try {
+    const bundle = await loadPolicyBundle(content)
+    if (bundle.revision === '' || bundle.revision.length > REVISION_CHARACTERS) {
+      const message = `the bundle's revision must have 1 to ${REVISION_CHARACTERS} characters`
+      throw new ControlPlaneError('ERR_POLICY_REVISION', message)
+    }
+    const engine = await createPolicyEngine(bundle)
+    engine[Symbol.dispose]()
+    return bundle
+  } catch (cause) {
+    if (!(cause instanceof PolicyError)) throw cause
+    throw new RpcError('ERR_RPC_INVALID', cause.message, { cause, reason: cause.code })
   }
 }

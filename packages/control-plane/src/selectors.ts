@@ -1,29 +1,27 @@
 import { ControlPlaneError } from './error.ts'
 
 /**
- * Selectors: facts of the form `type:value` that attestation proves and entries ask for. An entry matches when all of
- * its selectors are among the facts.
+ * A fact about a workload, `TYPE:VALUE`, such as `service:payments`. An attestor proves facts; an entry names those that
+ * it asks for. The type's names are few and ours, the value is what the attestor found.
  */
-const SHAPE = /^[a-z][a-z0-9_-]{0,31}:[\x21-\x7e]{1,255}$/
-const MAX_SELECTORS = 32
+const SELECTOR = /^[a-z][a-z0-9_-]{0,31}:[\x21-\x7e]{1,255}$/
+const MOST_SELECTORS = 32
 
-/** Sorted and free of duplicates, so that equal sets are equal texts. Throws `ERR_SELECTOR` naming the bad one. */
-export function parseSelectors(given: readonly string[]): readonly string[] {
-  if (given.length === 0)
-    throw new ControlPlaneError('ERR_SELECTOR', 'at least one selector is needed, such as service:payments')
-  if (given.length > MAX_SELECTORS) throw new ControlPlaneError('ERR_SELECTOR', `more than ${MAX_SELECTORS} selectors`)
-  for (const selector of given) {
-    if (!SHAPE.test(selector)) {
-      throw new ControlPlaneError(
-        'ERR_SELECTOR',
-        `"${selector.slice(0, 80)}" is not a selector: write type:value, such as service:payments`,
-      )
-    }
+/** The canonical list: sorted, no two alike. Adds to `problems`, each with its field. */
+export function parseSelectors(selectors: readonly string[], problems: string[]): readonly string[] {
+  if (selectors.length === 0) problems.push('selectors: there must be at least one, or everybody would match')
+  if (selectors.length > MOST_SELECTORS) problems.push(`selectors: more than ${MOST_SELECTORS}`)
+  for (const [index, selector] of selectors.entries()) {
+    if (SELECTOR.test(selector)) continue
+    problems.push(`selectors[${index}]: "${selector}" is not TYPE:VALUE, such as service:payments`)
   }
-  return [...new Set(given)].sort()
+  return [...new Set(selectors)].sort()
 }
 
-/** The selectors of `wanted` that `facts` lack; empty = it matches. */
-export function missingSelectors(wanted: readonly string[], facts: readonly string[]): readonly string[] {
-  return wanted.filter((selector) => !facts.includes(selector))
+/** The facts that a token proves. Throws `ERR_TOKEN_INVALID`. */
+export function parseFacts(selectors: readonly string[]): readonly string[] {
+  const problems: string[] = []
+  const facts = parseSelectors(selectors, problems)
+  if (problems.length > 0) throw new ControlPlaneError('ERR_TOKEN_INVALID', problems.join('\n'))
+  return facts
 }

@@ -10,7 +10,7 @@ type ResponseSent = Wire<'Sync/Sync'>['responseSent']
 type ResponseRead = Wire<'Sync/Sync'>['responseRead']
 
 /** What one sidecar may make the control plane remember about it, in characters and in number. */
-const LIMITS = { name: 128, text: 1024, reasons: 32, held: 16 } as const
+const LIMITS = { name: 256, text: 1024, reasons: 32, held: 16 } as const
 
 /** The end of time as ECMAScript knows it. */
 const LAST_INSTANT_MS = 8.64e15

@@ -1,63 +1,135 @@
+import { createHash } from 'node:crypto'
+import type { DatabaseSync } from 'node:sqlite'
+import { ControlPlaneError } from '../error.ts'
+
 /**
- * The database's history, forward only: a published migration is never edited, a change is a new one. Each is applied in
- * one transaction and its checksum kept, so that an edited history or a database of a newer Picket is noticed at start.
+ * The database's shape, as numbered steps that only go forward. A step that has been released is never edited: each
+ * database remembers the SHA-256 of the steps it went through and a program that has others refuses to open it.
  */
 export interface Migration {
-  readonly number: number
   readonly name: string
   readonly sql: string
 }
 
-export const migrations: readonly Migration[] = [
+export const MIGRATIONS: readonly Migration[] = [
   {
-    number: 1,
-    name: 'registry',
+    name: '0001-registry',
     sql: `
-      CREATE TABLE facts (
-        name  TEXT PRIMARY KEY,
-        value TEXT NOT NULL
-      ) STRICT, WITHOUT ROWID;
-
       CREATE TABLE entries (
-        id            TEXT PRIMARY KEY,
+        seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+        id            TEXT NOT NULL UNIQUE,
         spiffe_id     TEXT NOT NULL,
-        selectors     TEXT NOT NULL, -- JSON list, sorted
+        selectors     TEXT NOT NULL, -- JSON, sorted, no two alike
         ttl_seconds   INTEGER NOT NULL,
-        dns_names     TEXT NOT NULL, -- JSON list
+        dns_names     TEXT NOT NULL, -- JSON
         service       TEXT NOT NULL,
         created_at_ms INTEGER NOT NULL,
+        created_by    TEXT NOT NULL,
         UNIQUE (spiffe_id, selectors)
       ) STRICT;
+      CREATE INDEX entries_by_service ON entries (service);
+
+      -- One row per selector of an entry, so that matching reads only the entries that share one with the facts.
+      CREATE TABLE entry_selectors (
+        selector TEXT NOT NULL,
+        entry    INTEGER NOT NULL REFERENCES entries (seq) ON DELETE CASCADE,
+        PRIMARY KEY (selector, entry)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX entry_selectors_by_entry ON entry_selectors (entry);
 
       CREATE TABLE join_tokens (
-        hash          BLOB PRIMARY KEY, -- SHA-256; the token itself is never stored
-        selectors     TEXT NOT NULL,
+        id            TEXT PRIMARY KEY,
+        secret_sha256 BLOB NOT NULL,
+        selectors     TEXT NOT NULL, -- JSON
+        created_at_ms INTEGER NOT NULL,
+        created_by    TEXT NOT NULL,
         expires_at_ms INTEGER NOT NULL,
         used_at_ms    INTEGER
-      ) STRICT;
-      CREATE INDEX join_tokens_by_expiry ON join_tokens (expires_at_ms);
+      ) STRICT, WITHOUT ROWID;
 
+      -- What was proved, once, by whoever holds the SVIDs that follow from it.
       CREATE TABLE attestations (
-        spiffe_id      TEXT PRIMARY KEY,
-        facts          TEXT NOT NULL, -- JSON list of attested selectors
+        id             TEXT PRIMARY KEY,
+        selectors      TEXT NOT NULL, -- JSON
         attested_at_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE svids (
+        seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+        serial_number TEXT NOT NULL UNIQUE,
+        spiffe_id     TEXT NOT NULL,
+        attestation   TEXT NOT NULL REFERENCES attestations (id) ON DELETE CASCADE,
+        issued_at_ms  INTEGER NOT NULL,
+        not_after_ms  INTEGER NOT NULL
       ) STRICT;
+      CREATE INDEX svids_by_attestation ON svids (attestation);
+      CREATE INDEX svids_by_expiry ON svids (not_after_ms);
 
       CREATE TABLE policies (
-        sequence     INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq          INTEGER PRIMARY KEY AUTOINCREMENT,
         revision     TEXT NOT NULL UNIQUE,
         digest       TEXT NOT NULL,
-        bundle       BLOB NOT NULL,
+        content      BLOB NOT NULL,
         pushed_at_ms INTEGER NOT NULL,
-        pushed_by    TEXT NOT NULL
+        pushed_by    TEXT NOT NULL,
+        active       INTEGER NOT NULL DEFAULT 0
       ) STRICT;
+      CREATE UNIQUE INDEX policies_active ON policies (active) WHERE active = 1;
 
-      CREATE TABLE instances (
-        instance_id TEXT PRIMARY KEY,
-        spiffe_id   TEXT NOT NULL,
-        service     TEXT NOT NULL,
-        address     TEXT NOT NULL -- HOST:PORT of the sidecar's inbound listener
-      ) STRICT;
+      -- Where sidecars were last reached: a control plane that restarts must not tell that nobody is there.
+      CREATE TABLE endpoints (
+        spiffe_id     TEXT NOT NULL,
+        instance_id   TEXT NOT NULL,
+        service       TEXT NOT NULL,
+        address       TEXT NOT NULL,
+        expires_at_ms INTEGER NOT NULL,
+        PRIMARY KEY (spiffe_id, instance_id)
+      ) STRICT, WITHOUT ROWID;
     `,
   },
 ]
+
+export function checksumOf({ name, sql }: Migration): string {
+  return createHash('sha256').update(`${name}\n${sql}`).digest('hex')
+}
+
+/** Brings the database to the newest shape, one transaction per step. Throws `ERR_DATABASE_MIGRATION` before any write. */
+export function migrate(database: DatabaseSync, nowMs: number, migrations: readonly Migration[] = MIGRATIONS): void {
+  database.exec(`
+    CREATE TABLE IF NOT EXISTS migrations (
+      version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at_ms INTEGER NOT NULL
+    ) STRICT`)
+  const applied = database.prepare('SELECT version, name, checksum FROM migrations ORDER BY version').all()
+  checkApplied(applied as unknown as readonly Applied[], migrations)
+  const record = database.prepare('INSERT INTO migrations (version, name, checksum, applied_at_ms) VALUES (?, ?, ?, ?)')
+  for (const [index, migration] of migrations.entries()) {
+    if (index < applied.length) continue
+    database.exec('BEGIN IMMEDIATE')
+    try {
+      database.exec(migration.sql)
+      record.run(index + 1, migration.name, checksumOf(migration), nowMs)
+      database.exec('COMMIT')
+    } catch (thrown) {
+      database.exec('ROLLBACK')
+      throw thrown
+    }
+  }
+}
+
+interface Applied {
+  readonly version: number
+  readonly name: string
+  readonly checksum: string
+}
+
+function checkApplied(applied: readonly Applied[], migrations: readonly Migration[]): void {
+  for (const [index, { name, checksum }] of applied.entries()) {
+    const known = migrations[index]
+    if (!known) throw refusal(`it went through "${name}", which this version of Picket does not have: use a newer one`)
+    if (checksum !== checksumOf(known)) throw refusal(`its step "${name}" is not the "${known.name}" of this version`)
+  }
+}
+
+function refusal(why: string): ControlPlaneError {
+  return new ControlPlaneError('ERR_DATABASE_MIGRATION', `the database is of another Picket: ${why}`)
+}

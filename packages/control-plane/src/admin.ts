@@ -1,0 +1,46 @@
+import type { AdminHandlers, Caller, Status } from '@picket/rpc'
+import type { Logger } from '@picket/runtime'
+import type { Entries } from './entries.ts'
+import type { JoinTokens } from './join-tokens.ts'
+import type { Policies } from './policies.ts'
+import { answer } from './rpc-answer.ts'
+import type { SyncHub } from './sync.ts'
+
+interface AdminDeps {
+  readonly entries: Entries
+  readonly tokens: JoinTokens
+  readonly policies: Policies
+  readonly sync: SyncHub
+  readonly logger: Logger
+  status(): Promise<Status>
+}
+
+/** The operator's calls. Each one that changes something is recorded where it happens, with who did it. */
+export function createAdmin({ entries, tokens, policies, sync, logger, status }: AdminDeps): AdminHandlers {
+  return {
+    createToken: (request, caller) => answer(tokens.create(request, nameOf(caller))),
+    async createEntry(draft, caller) {
+      const entry = await answer(entries.create(draft, nameOf(caller)))
+      await sync.recheck(entry.spiffeId)
+      return entry
+    },
+    listEntries: (request) => answer(entries.list(request)),
+    async deleteEntry(id, caller) {
+      const entry = await answer(entries.delete(id, nameOf(caller)))
+      await sync.recheck(entry.spiffeId)
+      return entry
+    },
+    pushPolicy: (bundle, caller) => answer(policies.push(bundle, nameOf(caller))),
+    listPolicies: () => policies.list(),
+    async rotateSvids(spiffeId, caller) {
+      const notified = sync.rotate(spiffeId)
+      logger.info('SVID rotation ordered', { by: nameOf(caller), spiffeId, notified: notified.length })
+      return notified
+    },
+    getStatus: () => status(),
+  }
+}
+
+function nameOf({ id, remote }: Caller): string {
+  return id?.uri ?? remote
+}

@@ -1,0 +1,190 @@
+import { join } from 'node:path'
+import { openAuthority } from '@picket/ca'
+import { encodeTrustBundlePem, type TrustDomain } from '@picket/identity'
+import { controlPlaneId, operatorId, startControlPlaneServer, type ControlPlaneHandlers } from '@picket/rpc'
+import {
+  createMetrics,
+  createTasks,
+  formatHostPort,
+  sleepUnlessAborted,
+  writeFileAtomic,
+  type Clock,
+  type HostPort,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Tasks,
+} from '@picket/runtime'
+import { createAdmin } from './admin.ts'
+import { createCertificates } from './certificates.ts'
+import { createEndpointRegistry } from './endpoints.ts'
+import { createEnrollment } from './enrollment.ts'
+import { createEntries } from './entries.ts'
+import { startHealth, type Phase } from './health.ts'
+import type { Issuer } from './issuer.ts'
+import { createJoinTokens } from './join-tokens.ts'
+import { writeOperatorCredentials } from './operator-credentials.ts'
+import { keepSvid } from './own-svid.ts'
+import { createPolicies } from './policies.ts'
+import { loadSealKey } from './seal-key.ts'
+import type { ControlPlaneSettings } from './settings.ts'
+import { readStatus, VERSION } from './status.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+import type { Store } from './store/store.ts'
+import { createSyncHub } from './sync.ts'
+import { createTrustBundles } from './trust-bundles.ts'
+
+export interface ControlPlaneDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** A control plane that serves. It stops, draining, when its signal aborts or it is disposed of. */
+export interface ControlPlane extends AsyncDisposable {
+  readonly trustDomain: TrustDomain
+  /** gRPC, as really bound. */
+  readonly address: HostPort
+  readonly healthAddress: HostPort
+  /** Resolves when it has stopped; rejects when a part of it failed, after the rest has stopped. */
+  readonly closed: Promise<void>
+}
+
+const PRUNE_EVERY_MS = 600_000
+/** How long tokens and SVIDs that have ended are remembered. */
+const REMEMBER_MS = 24 * 3_600_000
+
+/**
+ * Opens the data folder that `picket ca init` made and serves. Rejects with nothing changed when the sealing key, the
+ * authority or the database cannot be used, or a port is taken.
+ */
+export async function startControlPlane(
+  deps: ControlPlaneDeps,
+  settings: ControlPlaneSettings,
+  signal: AbortSignal,
+): Promise<ControlPlane> {
+  await using opening = new AsyncDisposableStack()
+  const { dataDir } = settings
+  const sealKey = await loadSealKey(settings)
+  const issuer = opening.use(await openAuthority(join(dataDir, 'ca'), { sealKey }, deps))
+  const store = opening.use(openSqliteStore(join(dataDir, 'picket.db'), deps.clock.now()))
+  const tasks = opening.use(createTasks())
+  const served = await serve(deps, settings, opening, { issuer, store, tasks })
+  signal.throwIfAborted()
+  return live(opening.move(), { ...served, trustDomain: issuer.trustDomain }, tasks, signal)
+}
+
+interface Foundations {
+  readonly issuer: Issuer
+  readonly store: Store
+  readonly tasks: Tasks
+}
+
+/** Everything above authority and store, bottom up; disposal goes the other way. */
+async function serve(
+  deps: ControlPlaneDeps,
+  settings: ControlPlaneSettings,
+  opening: AsyncDisposableStack,
+  { issuer, store, tasks }: Foundations,
+): Promise<Pick<ControlPlane, 'address' | 'healthAddress'>> {
+  const { clock, logger } = deps
+  const { dataDir, svidTtl, drainTimeout: drainTimeoutMs } = settings
+  const metrics = createMetrics()
+  let phase: Phase = 'starting'
+  const own = { ...deps, issuer, tasks }
+  const svid = await keepSvid(own, controlPlaneId(issuer.trustDomain), svidTtl)
+  const operator = await keepSvid(own, operatorId(issuer.trustDomain), svidTtl)
+  const bundles = createTrustBundles(issuer.bundle)
+  const handlers = await createHandlers(opening, { ...deps, metrics }, { issuer, store, bundles, svidTtlMs: svidTtl })
+
+  const health = await startHealth({ clock, logger, metrics, svid, phase: () => phase }, settings.health)
+  opening.use(health)
+  const { trustDomain } = issuer
+  const rpcDeps = { svid, bundles: bundles.source, clock, logger }
+  const server = await startControlPlaneServer(
+    rpcDeps,
+    { address: settings.listen, trustDomain, drainTimeoutMs },
+    handlers,
+  )
+  opening.use(server)
+
+  await writeFileAtomic(join(dataDir, 'trust-bundle.pem'), encodeTrustBundlePem(issuer.bundle))
+  const credentials = await writeOperatorCredentials(join(dataDir, 'operator'), issuer.bundle, operator, logger)
+  opening.use(credentials)
+  await credentials.setAddress(server.address)
+  tasks.start('prune', (stop) => pruneNowAndThen(store, clock, stop))
+  opening.defer(() => void (phase = 'stopping'))
+  phase = 'serving'
+  server.setServing(true)
+  const listen = formatHostPort(server.address)
+  logger.info('control plane serves', { version: VERSION, trustDomain: trustDomain.name, listen, dataDir })
+  return { address: server.address, healthAddress: health.address }
+}
+
+/** The straight lines behind the calls. */
+async function createHandlers(
+  opening: AsyncDisposableStack,
+  deps: ControlPlaneDeps & { readonly metrics: Metrics },
+  parts: {
+    readonly issuer: Issuer
+    readonly store: Store
+    readonly bundles: ReturnType<typeof createTrustBundles>
+    readonly svidTtlMs: number
+  },
+): Promise<ControlPlaneHandlers> {
+  const { issuer, store, bundles, svidTtlMs } = parts
+  const startedAtMs = deps.clock.now()
+  const common = { ...deps, store }
+  const entries = createEntries(common, issuer.trustDomain)
+  const tokens = createJoinTokens(common)
+  const enrollment = createEnrollment({ ...common, tokens })
+  const policies = await createPolicies(common)
+  const endpoints = opening.use(await createEndpointRegistry(common))
+  const sync = createSyncHub({
+    ...deps,
+    enrollment,
+    endpoints,
+    trustBundle: bundles.resource,
+    policy: policies.active,
+  })
+  opening.use(sync)
+  const trustBundle = (): string => bundles.resource.value.bytes.toString()
+  const certificates = createCertificates({ ...common, issuer, enrollment, trustBundle }, { svidTtlMs })
+  const status = (): ReturnType<typeof readStatus> => readStatus({ issuer, store, policies, sync, startedAtMs })
+  return {
+    attest: (request, caller) => certificates.attest(request, caller),
+    issue: (request, caller) => certificates.issue(request, caller),
+    sync: (stream, caller) => sync.accept(stream, caller),
+    admin: createAdmin({ entries, tokens, policies, sync, status, logger: deps.logger }),
+  }
+}
+
+async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
+  do await store.prune(clock.now() - REMEMBER_MS)
+  while (await sleepUnlessAborted(clock, PRUNE_EVERY_MS, signal))
+}
+
+/** Ties a running control plane to what ends it: the signal, its disposal, a task that fails. */
+function live(
+  parts: AsyncDisposableStack,
+  served: Pick<ControlPlane, 'trustDomain' | 'address' | 'healthAddress'>,
+  tasks: Tasks,
+  signal: AbortSignal,
+): ControlPlane {
+  const { promise: closed, resolve, reject } = Promise.withResolvers<void>()
+  closed.catch(() => {}) // whoever disposes of it need not look at `closed` too
+  let stopping: Promise<void> | undefined
+  const stop = (): Promise<void> => (stopping ??= parts.disposeAsync())
+  const onAbort = (): void => void stop().then(resolve, reject)
+  signal.addEventListener('abort', onAbort, { once: true })
+  tasks.failed.catch((thrown: unknown) => stop().then(() => reject(thrown), reject))
+  return {
+    ...served,
+    closed,
+    async [Symbol.asyncDispose]() {
+      signal.removeEventListener('abort', onAbort)
+      await stop().then(resolve, reject)
+      await stopping
+    },
+  }
+}

@@ -1,0 +1,33 @@
+import manifest from '../package.json' with { type: 'json' }
+import type { Status } from '@picket/rpc'
+import type { EntryStore } from './entries.ts'
+import type { SvidStore } from './certificates.ts'
+import type { Issuer } from './issuer.ts'
+import type { Policies } from './policies.ts'
+import type { SyncHub } from './sync.ts'
+
+/** What this control plane calls itself. */
+export const VERSION = manifest.version
+
+interface StatusDeps {
+  readonly issuer: Issuer
+  readonly store: Pick<EntryStore, 'countEntries'> & Pick<SvidStore, 'countSvids'>
+  readonly policies: Pick<Policies, 'active'>
+  readonly sync: Pick<SyncHub, 'sidecars'>
+  readonly startedAtMs: number
+}
+
+/** What `picket status` shows. */
+export async function readStatus({ issuer, store, policies, sync, startedAtMs }: StatusDeps): Promise<Status> {
+  return {
+    trustDomain: issuer.trustDomain.name,
+    version: VERSION,
+    startedAtMs,
+    authorityKeyId: issuer.certificate.subjectKeyId ?? '',
+    authorityNotAfterMs: issuer.certificate.notAfter.getTime(),
+    policyRevision: policies.active.value?.revision ?? '',
+    entries: await store.countEntries(),
+    issuedSvids: await store.countSvids(),
+    sidecars: sync.sidecars(),
+  }
+}

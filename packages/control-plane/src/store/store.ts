@@ -1,0 +1,16 @@
+import type { SvidStore } from '../certificates.ts'
+import type { EndpointStore } from '../endpoints.ts'
+import type { AttestationStore } from '../enrollment.ts'
+import type { EntryStore } from '../entries.ts'
+import type { TokenStore } from '../join-tokens.ts'
+import type { PolicyRevisionStore } from '../policies.ts'
+
+/**
+ * What the control plane keeps. Each part is declared by the module that needs it. Answers are promises, so that a
+ * database over a network can stand in this place; each method is one transaction.
+ */
+export interface Store
+  extends EntryStore, TokenStore, AttestationStore, SvidStore, PolicyRevisionStore, EndpointStore, AsyncDisposable {
+  /** Forgets tokens and SVIDs that ended before `beforeMs`, and attestations that nothing hangs on any more. */
+  prune(beforeMs: number): Promise<void>
+}
