@@ -48,7 +48,7 @@ suite('enrollment', () => {
   ]
   for (const id of badIds) {
     test(`has no entry for the invalid SPIFFE ID ${id}`, async () => {
-      const { code, stderr } = await mesh.picket('entry', 'create', '--spiffe-id', id, '--selector', 'service:x')
+      const { code, stderr } = await mesh.picket('entry', 'create', id, '--selector', 'service:x')
       assert.ok(code === 1 || code === 2, `exit code ${code}`)
       assert.match(stderr, /spiffe/i)
       assert.equal((await mesh.operator.status()).entries, 1, 'nothing was created')

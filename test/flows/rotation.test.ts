@@ -31,7 +31,7 @@ suite('rotation', () => {
   })
 
   test('can be asked for on the command line', async () => {
-    const { code, stdout, stderr } = await mesh.picket('cert', 'rotate', 'payments', '-o', 'json')
+    const { code, stdout, stderr } = await mesh.picket('cert', 'rotate', '/payments', '-o', 'json')
     assert.equal(code, 0, stderr)
     assert.match(stdout, /spiffe:\/\/bank\.test\/payments/)
   })

@@ -34,13 +34,13 @@ export async function runDemo({ once, print, signal }: DemoOptions): Promise<boo
 }
 
 async function stayUp(mesh: Mesh, print: (line: string) => void, signal: AbortSignal): Promise<void> {
-  const operator = `--data-dir ${mesh.directory}/control-plane --control-plane ${formatHostPort(mesh.controlPlaneAddress)}`
+  const operator = `--data-dir ${mesh.directory}/control-plane`
   print(`
 The bank stays up. In another terminal, try:
   npm run picket -- status ${operator}
   npm run picket -- policy list ${operator}
   npm run picket -- policy push policies/authz.bundle.tar.gz ${operator}
-  npm run picket -- cert rotate ${mesh.trustDomain}/payments ${operator}
+  npm run picket -- cert rotate /payments ${operator}
   curl http://${formatHostPort(mesh.service('gateway').app)}/accounts/alice
   curl -H 'host: ledger.mesh' http://${formatHostPort(mesh.service('support-portal').outbound)}/entries
   tail -f ${mesh.service('ledger').accessLogFile}

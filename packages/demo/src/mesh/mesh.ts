@@ -65,7 +65,6 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   await writeFileAtomic(sealKeyFile, generateSealKeyText(), 0o600)
 
   onProgress(`certificate authority of ${trustDomain}`)
-  const operatorFlags = ['--data-dir', dataDir, '--control-plane', formatHostPort(listen)]
   await mustSucceed(
     runPicket(['ca', 'init', '--trust-domain', trustDomain, '--data-dir', dataDir, '--seal-key-file', sealKeyFile]),
   )
@@ -109,7 +108,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       if (!found) throw new Error(`no service "${name}" in this mesh: it has ${started.map((s) => s.name).join(', ')}`)
       return found
     },
-    picket: (...args) => runPicket([...args, ...operatorFlags]),
+    picket: (...args) => runPicket([...args, '--data-dir', dataDir]),
     pushPolicy: (file) => operator.pushPolicy(file, started.length),
     rotate: (name) => operator.rotate(name),
     withdraw: (name) => operator.deleteEntry(name),
