@@ -129,6 +129,11 @@ const REFUSED: readonly (readonly [string, string, Buffer])[] = [
     certificateOf({ publicKeyInfo: der.sequence(der.sequence(der.oid('1.2.3')), der.bits(Buffer.alloc(65, 4))) }),
   ],
   [
+    'a hybrid point',
+    'ERR_KEY',
+    certificateOf({ publicKeyInfo: der.sequence(der.encoded(SPKI.subarray(2, 23)), der.bits(Buffer.alloc(65, 6))) }),
+  ],
+  [
     'a compressed point',
     'ERR_KEY',
     certificateOf({ publicKeyInfo: der.sequence(der.encoded(SPKI.subarray(2, 23)), der.bits(Buffer.alloc(33, 2))) }),

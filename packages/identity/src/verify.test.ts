@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { parseCertificate, type Certificate } from './certificate.ts'
 import { encodeName } from './distinguished-name.ts'
 import { nameConstraints, type Extension } from './extension.ts'
-import { der, encodeDer } from './der.ts'
+import { der, encodeDer, type DerValue } from './der.ts'
 import { generateKeyPair } from './key-pair.ts'
 import { OID } from './oid.ts'
 import { createBundleSource, type BundleSource } from './source.ts'
@@ -185,6 +185,16 @@ test('an intermediate that was not signed by the root leads nowhere', () => {
   refused('unknown-authority', issue(forger))
 })
 
+test('the right key under another name leads nowhere', () => {
+  const renamed = createAuthority('bank.test', { keyPair: bank.keyPair })
+  refused('unknown-authority', issue(bank), renamed.bundles)
+})
+
+test('a root that the peer brings along leads nowhere, and not in circles', () => {
+  const stranger = createAuthority('bank.test')
+  refused('unknown-authority', [...issue(stranger), stranger.certificate])
+})
+
 const critical: Extension = { oid: '1.2.3.4', critical: true, value: Buffer.of(5, 0) }
 
 test('an unknown critical extension on an issuer is refused (rule 26)', () => {
@@ -199,6 +209,7 @@ const CONSTRAINTS = [
   ['domains below it permitted, but not itself', ['.bank.test'], [], false],
   ['its parent’s domains permitted', ['.test'], [], true],
   ['a name that only ends alike permitted', ['ank.test'], [], false],
+  ['domains below a name that only ends alike permitted', ['.nk.test'], [], false],
   ['the trust domain excluded', [], ['bank.test'], false],
   ['its parent’s domains excluded', [], ['.test'], false],
   ['another excluded', [], ['partner.test'], true],
@@ -213,38 +224,47 @@ for (const [what, permitted, excluded, isGood] of CONSTRAINTS) {
   })
 }
 
-const constraintOn = (name: Parameters<typeof der.tagged>): Extension => ({
+const constraintOn = (kind: 'permitted' | 'excluded', name: DerValue): Extension => ({
   oid: OID.nameConstraints,
   critical: true,
-  value: encodeDer(der.sequence(der.wrapped(0, der.sequence(der.tagged(...name))))),
+  value: encodeDer(der.sequence(der.wrapped(kind === 'permitted' ? 0 : 1, der.sequence(name)))),
 })
+const dnsConstraint = constraintOn('permitted', der.tagged(2, Buffer.from('bank.test')))
 
 test('name constraints on DNS names hold for the leaf’s DNS names', () => {
-  const root = createAuthority('bank.test', { extraExtensions: [constraintOn([2, Buffer.from('bank.test')])] })
+  const root = createAuthority('bank.test', { extraExtensions: [dnsConstraint] })
   verified(issue(root), root.bundles)
   verified(issue(root, { dnsNames: ['bank.test', 'a.bank.test'] }), root.bundles)
   refused('name-constraints', issue(root, { dnsNames: ['a.bank.test', 'notbank.test'] }), root.bundles)
 })
 
-test('a constraint on a kind of name that is not evaluated refuses leaves with such a name', () => {
-  const address = createAuthority('bank.test', { extraExtensions: [constraintOn([7, Buffer.alloc(8, 1)])] })
-  const withAddress = {
-    oid: OID.subjectAltName,
-    critical: true,
-    value: encodeDer(
-      der.sequence(der.tagged(6, Buffer.from('spiffe://bank.test/a')), der.tagged(7, Buffer.alloc(4, 1))),
-    ),
-  }
-  verified(issue(address), address.bundles)
-  refused('name-constraints', issue(address, { extraExtensions: [withAddress] }), address.bundles)
+test('name constraints hold for the whole path below, not for the next certificate alone', () => {
+  const root = createAuthority('bank.test', { extraExtensions: [dnsConstraint] })
+  const middle = root.issueAuthority(dates)
+  verified(issue(middle), root.bundles)
+  refused('name-constraints', issue(middle, { dnsNames: ['partner.test'] }), root.bundles)
+})
 
-  const value = encodeDer(der.sequence(der.wrapped(0, der.sequence(der.wrapped(4, der.sequence())))))
-  const directory = createAuthority('bank.test', {
-    extraExtensions: [{ oid: OID.nameConstraints, critical: true, value }],
-  })
-  verified(issue(directory), directory.bundles)
-  const subject = encodeName([{ oid: OID.organization, value: 'SPIFFE' }])
-  refused('name-constraints', issue(directory, { subject }), directory.bundles)
+test('a host is not below itself', () => {
+  const root = createAuthority('.test', { permitted: ['.test'] })
+  refused('name-constraints', issue(root), root.bundles)
+})
+
+test('a constraint on a kind of name that is not evaluated refuses leaves with such a name', () => {
+  const names = der.sequence(der.tagged(6, Buffer.from('spiffe://bank.test/a')), der.tagged(7, Buffer.alloc(4, 1)))
+  const withAddress = { oid: OID.subjectAltName, critical: true, value: encodeDer(names) }
+  const withSubject = { subject: encodeName([{ oid: OID.organization, value: 'SPIFFE' }]) }
+  for (const kind of ['permitted', 'excluded'] as const) {
+    const onAddresses = constraintOn(kind, der.tagged(7, Buffer.alloc(8, 1)))
+    const address = createAuthority('bank.test', { extraExtensions: [onAddresses] })
+    verified(issue(address), address.bundles)
+    refused('name-constraints', issue(address, { extraExtensions: [withAddress] }), address.bundles)
+
+    const onSubjects = constraintOn(kind, der.wrapped(4, der.sequence()))
+    const directory = createAuthority('bank.test', { extraExtensions: [onSubjects] })
+    verified(issue(directory), directory.bundles)
+    refused('name-constraints', issue(directory, withSubject), directory.bundles)
+  }
 })
 
 test('constraints of an intermediate hold too', () => {
