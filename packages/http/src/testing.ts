@@ -77,7 +77,8 @@ export class RawClient implements Disposable {
   async until(isEnough: (text: string, client: this) => boolean, withinMs = 5_000): Promise<string> {
     const deadline = performance.now() + withinMs
     while (!isEnough(this.text, this)) {
-      if (performance.now() > deadline) throw new Error(`still waiting; received ${JSON.stringify(this.text)}`)
+      if (performance.now() > deadline)
+        throw new Error(`still waiting; received ${JSON.stringify(this.text.slice(-500))}`)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(wake, 50)
         const wakers = this.#wakers
