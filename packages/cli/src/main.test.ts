@@ -5,7 +5,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createScratchFolder, picket, PicketProcess } from './testing.ts'
+import { createScratchFolder, picket, picketHere, PicketProcess } from './testing.ts'
 
 test('help is data: on standard output, with 0', async () => {
   for (const args of [['--help'], ['entry', '--help'], ['entry', 'create', '-h'], ['--version']]) {
@@ -102,7 +102,7 @@ test('dev certs makes SVIDs of one authority that openssl accepts, keys private'
     const file = (name: string): string => join(directory, folder, name)
     assert.equal((await stat(file('key.pem'))).mode & 0o777, 0o600)
     assert.equal(await readFile(file('bundle.pem'), 'utf8'), bundle)
-    const inspected = await picket(
+    const inspected = await picketHere(
       'cert',
       'inspect',
       file('svid.pem'),
@@ -118,7 +118,7 @@ test('dev certs makes SVIDs of one authority that openssl accepts, keys private'
   }
   const again = join(scratch.path, 'other')
   await picket('dev', 'certs', '--directory', again, '-q')
-  const foreign = await picket(
+  const foreign = await picketHere(
     'cert',
     'inspect',
     join(again, 'ledger/svid.pem'),

@@ -3,14 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createScratchFolder, picket, PicketProcess, type Finished, type ScratchFolder } from './testing.ts'
+import { createScratchFolder, picket, picketHere, PicketProcess, type Finished, type ScratchFolder } from './testing.ts'
 
 const bundle = fileURLToPath(new URL('../../../policies/authz.bundle.tar.gz', import.meta.url))
 let scratch: ScratchFolder
 let dataDir: string
 let controlPlane: PicketProcess
 
-const asOperator = (...args: string[]): Promise<Finished> => picket(...args, '--data-dir', dataDir)
+const asOperator = (...args: string[]): Promise<Finished> => picketHere(...args, '--data-dir', dataDir)
 
 async function itemsOf<T>(...args: string[]): Promise<T[]> {
   const { code, out, err } = await asOperator(...args, '-o', 'json')

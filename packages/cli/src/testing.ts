@@ -3,9 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { systemRandom } from '@picket/runtime'
+import { systemClock, systemRandom } from '@picket/runtime'
 import { FakeClock } from '@picket/runtime/testing'
 import type { CliContext } from './context.ts'
+import { runCli } from './main.ts'
 
 /** A context that remembers what was printed, and whose signals are sent by the test. */
 export interface TestContext extends CliContext {
@@ -91,9 +92,16 @@ export class PicketProcess {
   }
 }
 
-/** Runs `picket` to its end. */
+/** Runs `picket` to its end in a process of its own. */
 export function picket(...args: string[]): Promise<Finished> {
   return new PicketProcess(args).finished
+}
+
+/** Runs `picket` to its end in this process: for flows of many commands, which would load the same code again and again. */
+export async function picketHere(...args: string[]): Promise<Finished> {
+  const context = Object.assign(createTestContext(), { clock: systemClock })
+  const code = await runCli(args, context)
+  return { code, signal: null, ...context.printed }
 }
 
 export interface ScratchFolder extends AsyncDisposable {

@@ -88,12 +88,14 @@ function configureShow(command: Command, context: CliContext): void {
   examples(command, 'picket ca show', 'picket ca show --data-dir /var/lib/picket -o json')
 }
 
-async function loadAuthorities(dataDir: string): Promise<Certificate[]> {
+/** Throws `ERR_NO_AUTHORITY` with the command that makes one. */
+export async function loadAuthorities(dataDir: string): Promise<Certificate[]> {
   try {
     return parseCertificatesPem(await readFile(join(dataDir, 'ca', 'trust-bundle.pem'), 'utf8'))
   } catch (cause) {
     if (codeOf(cause) !== 'ENOENT') throw cause
-    const hint = 'create one with: picket ca init --trust-domain NAME'
+    const folder = dataDir === dataDirSetting.dataDir.default ? '' : ` --data-dir ${dataDir}`
+    const hint = `create one with: picket ca init --trust-domain NAME${folder}`
     throw new CliError('ERR_NO_AUTHORITY', `there is no authority in ${dataDir}: ${hint}`, { cause })
   }
 }

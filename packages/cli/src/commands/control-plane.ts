@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
 import { daemonLogger, daemonSettings, loggingSettings, serve } from '../daemon.ts'
 import { examples } from '../program.ts'
+import { loadAuthorities } from './ca.ts'
 import { addConfigFlags, addSettingsFlags } from '../settings-flags.ts'
 
 export const controlPlaneCommandSettings = { ...controlPlaneSettings, ...loggingSettings } as const
@@ -11,6 +12,7 @@ export function configureControlPlane(command: Command, context: CliContext): vo
   addConfigFlags(addSettingsFlags(command, controlPlaneCommandSettings)).action(async (_options, self: Command) => {
     const settings = await daemonSettings(self, context, controlPlaneCommandSettings)
     if (!settings) return
+    await loadAuthorities(settings.dataDir)
     const { clock, random } = context
     const logger = daemonLogger(settings.logLevel, self, context)
     await serve(context, (signal) => startControlPlane({ clock, random, logger }, settings, signal))

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { findOpa } from '@picket/policy'
 import { createScratchFolder, picket, PicketProcess, type Finished } from '../testing.ts'
 
-const opa = await findOpa().catch(() => undefined)
+const opa = await findOpa({ env: process.env }).catch(() => undefined)
 const skip = opa ? false : 'opa is missing: npm run picket -- toolchain install'
 
 const RULES = 'package picket.authz\n\ndefault allow := false\n\nallow if input.caller.service == "gateway"\n'
