@@ -157,7 +157,8 @@ export interface CertificateTemplate {
 /** Encodes and signs. Checks nothing: the issuer reads and lints what it made. */
 export function createCertificate(template: CertificateTemplate, issuerKey: PrivateKey): Buffer {
   const key = issuerKey.reveal()
-  const algorithm = der.encoded(signatureAlgorithmOf(keyAlgorithmOf(key)).identifier)
+  const signing = signatureAlgorithmOf(keyAlgorithmOf(key))
+  const algorithm = der.encoded(signing.identifier)
   const signed = encodeDer(
     der.sequence(
       der.wrapped(0, der.unsigned(Buffer.of(VERSION_3))),
@@ -170,7 +171,7 @@ export function createCertificate(template: CertificateTemplate, issuerKey: Priv
       der.wrapped(3, toExtensions(template.extensions)),
     ),
   )
-  return encodeDer(der.sequence(der.encoded(signed), algorithm, der.bits(signBytes(signed, key))))
+  return encodeDer(der.sequence(der.encoded(signed), algorithm, der.bits(signBytes(signed, key, signing))))
 }
 
 function toSerialNumber(content: Buffer): string {

@@ -109,8 +109,13 @@ export function signatureAlgorithmOf(algorithm: KeyAlgorithm): { identifier: Buf
   return { name, identifier: SIGNATURE_ALGORITHMS[name].identifier }
 }
 
-export function signBytes(bytes: Uint8Array, key: KeyObject): Buffer {
-  return sign(SIGNATURE_ALGORITHMS[KEY_ALGORITHMS[keyAlgorithmOf(key)].signature].digest, bytes, key)
+/** With the digest that keys of this kind sign with, see `signatureAlgorithmOf`. */
+export function signBytes(
+  bytes: Uint8Array,
+  key: KeyObject,
+  algorithm = signatureAlgorithmOf(keyAlgorithmOf(key)),
+): Buffer {
+  return sign(SIGNATURE_ALGORITHMS[algorithm.name].digest, bytes, key)
 }
 
 /** False also when key and algorithm do not belong together, or the signature is not even well formed. */
