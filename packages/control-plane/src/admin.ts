@@ -12,7 +12,7 @@ interface AdminDeps {
   readonly policies: Policies
   readonly sync: SyncHub
   readonly logger: Logger
-  status(): Promise<Status>
+  readonly status: () => Promise<Status>
 }
 
 /** The operator's calls. Each one that changes something is recorded where it happens, with who did it. */

@@ -32,6 +32,7 @@ import { readStatus, VERSION } from './status.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { createSyncHub } from './sync.ts'
+import { createSyncResources } from './sync-resources.ts'
 import { createTrustBundles } from './trust-bundles.ts'
 
 export interface ControlPlaneDeps {
@@ -140,14 +141,8 @@ async function createHandlers(
   const enrollment = createEnrollment({ ...common, tokens })
   const policies = await createPolicies(common)
   const endpoints = opening.use(await createEndpointRegistry(common))
-  const sync = createSyncHub({
-    ...deps,
-    enrollment,
-    endpoints,
-    trustBundle: bundles.resource,
-    policy: policies.active,
-  })
-  opening.use(sync)
+  const sources = { trustBundle: bundles.resource, endpoints: endpoints.resource, policy: policies.active }
+  const sync = opening.use(createSyncHub({ ...deps, enrollment, endpoints, resources: createSyncResources(sources) }))
   const trustBundle = (): string => bundles.resource.value.bytes.toString()
   const certificates = createCertificates({ ...common, issuer, enrollment, trustBundle }, { svidTtlMs })
   const status = (): ReturnType<typeof readStatus> => readStatus({ issuer, store, policies, sync, startedAtMs })

@@ -1,7 +1,8 @@
 import type { SpiffeId } from '@picket/identity'
-import type { Hello, Report, Resource, ResourceChunk, SyncRequestMessage, SyncServerStream } from '@picket/rpc'
-import { RpcError } from '@picket/rpc'
+import { RpcError, type Hello, type Report, type SyncRequestMessage, type SyncServerStream } from '@picket/rpc'
 import type { RegistrationEntry } from './entries.ts'
+import type { SyncResources } from './sync-resources.ts'
+import { createSyncSender } from './sync-sender.ts'
 import { nextResource, nextSyncState, type SyncState } from './sync-state.ts'
 
 /** Whose stream it is. */
@@ -30,53 +31,20 @@ export interface SyncConnection {
   end(error?: Error): void
 }
 
-interface ConnectionDeps {
-  /** What a sidecar of this entry should have, most needed first. */
-  wanted(entry: RegistrationEntry): readonly Resource[]
-  chunksOf(resource: Resource): readonly ResourceChunk[]
-}
-
 export function createSyncConnection(
   stream: SyncServerStream,
   opening: { readonly identity: SyncIdentity; readonly hello: Hello; readonly entry: RegistrationEntry },
-  { wanted, chunksOf }: ConnectionDeps,
+  resources: Pick<SyncResources, 'wanted' | 'chunksOf'>,
 ): SyncConnection {
   let { entry } = opening
   let state = nextSyncState(new Map(), opening.hello)
   let report: Report | undefined
-  let rotation = false
-  let full = false
-  let transfer: { readonly resource: Resource; readonly rest: ResourceChunk[] } | undefined
 
-  /** False: there is nothing to send. */
-  function sendNext(): boolean {
-    if (rotation) {
-      rotation = false
-      full = !stream.send({ kind: 'rotate-svid' })
-      return true
-    }
-    transfer ??= beginTransfer()
-    const chunk = transfer?.rest.shift()
-    if (!transfer || !chunk) return false
-    full = !stream.send({ kind: 'chunk', chunk })
-    if (transfer.rest.length === 0) transfer = undefined
-    return true
-  }
-
-  function beginTransfer(): typeof transfer {
-    const resource = nextResource(state, wanted(entry))
+  const sender = createSyncSender(stream, () => {
+    const resource = nextResource(state, resources.wanted(entry))
     if (!resource) return undefined
     state = nextSyncState(state, { kind: 'sent', resource })
-    return { resource, rest: [...chunksOf(resource)] }
-  }
-
-  function wake(): void {
-    while (!full && sendNext());
-  }
-
-  stream.onDrain(() => {
-    full = false
-    wake()
+    return resources.chunksOf(resource)
   })
 
   return {
@@ -91,14 +59,11 @@ export function createSyncConnection(
     get report() {
       return report
     },
-    wake,
-    rotate() {
-      rotation = true
-      wake()
-    },
+    wake: () => sender.wake(),
+    rotate: () => sender.rotate(),
     confirm(confirmed) {
       entry = confirmed
-      wake()
+      sender.wake()
     },
     receive(message) {
       if (message.kind === 'hello') throw new RpcError('ERR_RPC_INVALID', 'a second Hello on one stream')

@@ -1,25 +1,21 @@
 import {
-  chunkResource,
-  encodeServiceConfig,
   RpcError,
   type Caller,
   type Hello,
-  type Resource,
-  type ResourceChunk,
   type SidecarStatus,
   type SyncRequestMessage,
   type SyncServerStream,
 } from '@picket/rpc'
-import { parseHostPort, type Clock, type Logger, type Watch } from '@picket/runtime'
+import { parseHostPort, type Clock, type Logger } from '@picket/runtime'
 import { identityOf } from './certificates.ts'
 import type { EndpointRegistry, KnownEndpoint } from './endpoints.ts'
 import type { EnrollmentDenial, EnrollmentService } from './enrollment.ts'
 import type { RegistrationEntry } from './entries.ts'
 import { ControlPlaneError } from './error.ts'
-import { createResource } from './revision.ts'
 import { toRpcError } from './rpc-answer.ts'
 import { createSidecarList, type SidecarList } from './sidecar-list.ts'
 import { createSyncConnection, type SyncConnection, type SyncIdentity } from './sync-connection.ts'
+import type { SyncResources } from './sync-resources.ts'
 
 /** Every sidecar's stream, and what goes out on them. */
 export interface SyncHub extends Disposable {
@@ -36,52 +32,27 @@ export interface SyncHub extends Disposable {
 export interface SyncHubDeps {
   readonly enrollment: Pick<EnrollmentService, 'confirm'>
   readonly endpoints: EndpointRegistry
-  readonly trustBundle: Watch<Resource>
-  readonly policy: Watch<Resource | undefined>
+  readonly resources: SyncResources
   readonly clock: Pick<Clock, 'now'>
   readonly logger: Logger
 }
 
 export function createSyncHub(deps: SyncHubDeps): SyncHub {
-  const { endpoints, trustBundle, policy } = deps
+  const { endpoints, resources, logger } = deps
   const sidecars = createSidecarList(deps.clock)
-  const cutUp = new WeakMap<Resource, readonly ResourceChunk[]>()
-  const wakeAll = (): void => {
+  const subscription = resources.subscribe(() => {
     for (const connection of sidecars.connections()) connection.wake()
-  }
-  const subscriptions = [trustBundle, policy, endpoints.resource].map((resource) => resource.subscribe(wakeAll))
-
-  const driver = {
-    wanted(entry: RegistrationEntry): readonly Resource[] {
-      const config = createResource('service-config', encodeServiceConfig({ service: { name: entry.service } }))
-      const wanted = [trustBundle.value, config, endpoints.resource.value]
-      return policy.value ? [...wanted, policy.value] : wanted
-    },
-    /** One cut for all streams: the pieces share the resource's memory. */
-    chunksOf(resource: Resource): readonly ResourceChunk[] {
-      const chunks = cutUp.get(resource) ?? chunkResource(resource)
-      cutUp.set(resource, chunks)
-      return chunks
-    },
-  }
+  })
 
   /** The stream is a sidecar's from here on. */
-  function begin(
-    stream: SyncServerStream,
-    identity: SyncIdentity,
-    hello: Hello,
-    entry: RegistrationEntry,
-  ): SyncConnection {
-    const connection = createSyncConnection(stream, { identity, hello, entry }, driver)
+  function begin(stream: SyncServerStream, opening: Opening): SyncConnection {
+    const connection = createSyncConnection(stream, opening, resources)
     const replaced = sidecars.enter(connection)
     replaced?.end(new RpcError('ERR_RPC_CONFLICT', 'the same instance opened another stream'))
     const endpoint = toEndpoint(connection)
     if (endpoint) endpoints.connected(endpoint)
-    deps.logger.info('sidecar connected', {
-      ...describe(connection),
-      version: hello.version,
-      advertise: hello.advertise,
-    })
+    const { version, advertise } = opening.hello
+    logger.info('sidecar connected', { ...describe(connection), version, advertise })
     connection.wake()
     return connection
   }
@@ -90,12 +61,12 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
     if (!sidecars.leave(connection)) return
     const endpoint = toEndpoint(connection)
     if (endpoint) endpoints.disconnected(endpoint)
-    deps.logger.info('sidecar disconnected', describe(connection))
+    logger.info('sidecar disconnected', describe(connection))
   }
 
-  function dismiss(connection: SyncConnection, denial: EnrollmentDenial): void {
-    deps.logger.warn('sidecar dismissed', { ...describe(connection), reason: denial.reason, detail: denial.detail })
-    connection.end(new RpcError('ERR_RPC_DENIED', denial.message))
+  function dismiss(connection: SyncConnection, { reason, message, detail }: EnrollmentDenial): void {
+    logger.warn('sidecar dismissed', { ...describe(connection), reason, detail })
+    connection.end(new RpcError('ERR_RPC_DENIED', message))
     const endpoint = toEndpoint(connection)
     if (endpoint) endpoints.withdrawn(endpoint)
   }
@@ -103,8 +74,7 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
   return {
     accept(stream, caller) {
       const { id, leaf, notAfter } = identityOf(caller)
-      const identity = { id, serialNumber: leaf.serialNumber, notAfter }
-      openStream(stream, deps, identity, { sidecars, begin, finish })
+      openStream(stream, deps, { id, serialNumber: leaf.serialNumber, notAfter }, { sidecars, begin, finish })
     },
     rotate(spiffeId) {
       const told = sidecars.connections().filter(({ identity }) => spiffeId === '' || identity.id.uri === spiffeId)
@@ -113,22 +83,27 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
     },
     async recheck(spiffeId) {
       for (const connection of sidecars.connections()) {
-        if (connection.identity.id.uri !== spiffeId) continue
-        const confirmed = await deps.enrollment.confirm(connection.identity.id, connection.identity.serialNumber)
+        const { id, serialNumber } = connection.identity
+        if (id.uri !== spiffeId) continue
+        const confirmed = await deps.enrollment.confirm(id, serialNumber)
         if (confirmed.kind === 'denied') dismiss(connection, confirmed)
         else connection.confirm(confirmed.entry)
       }
     },
     sidecars: () => sidecars.list(),
-    [Symbol.dispose]() {
-      for (const subscription of subscriptions) subscription[Symbol.dispose]()
-    },
+    [Symbol.dispose]: () => subscription[Symbol.dispose](),
   }
+}
+
+interface Opening {
+  readonly identity: SyncIdentity
+  readonly hello: Hello
+  readonly entry: RegistrationEntry
 }
 
 interface StreamOwner {
   readonly sidecars: SidecarList
-  begin(stream: SyncServerStream, identity: SyncIdentity, hello: Hello, entry: RegistrationEntry): SyncConnection
+  begin(stream: SyncServerStream, opening: Opening): SyncConnection
   finish(connection: SyncConnection): void
 }
 
@@ -151,7 +126,7 @@ function openStream(
       logger.warn('stream denied', { spiffeId: identity.id.uri, reason: confirmed.reason, detail: confirmed.detail })
       throw new RpcError('ERR_RPC_DENIED', confirmed.message)
     }
-    connection = owner.begin(stream, identity, hello, confirmed.entry)
+    connection = owner.begin(stream, { identity, hello, entry: confirmed.entry })
   }
 
   stream.onMessage((message: SyncRequestMessage) => {

@@ -58,8 +58,14 @@ export async function startTestControlPlane(change: Partial<ControlPlaneSettings
   await authority[Symbol.asyncDispose]()
   const anywhere = { host: '127.0.0.1', port: 0 }
   const settings: ControlPlaneSettings = {
-    ...{ dataDir, sealKey, sealKeyFile: undefined, listen: anywhere, health: anywhere },
-    ...{ svidTtl: 3_600_000, drainTimeout: 1000, ...change },
+    dataDir,
+    sealKey,
+    sealKeyFile: undefined,
+    listen: anywhere,
+    health: anywhere,
+    svidTtl: 3_600_000,
+    drainTimeout: 1000,
+    ...change,
   }
   let clients = new AsyncDisposableStack()
   let controlPlane = await startControlPlane(deps, settings, new AbortController().signal)
@@ -83,8 +89,11 @@ export async function startTestControlPlane(change: Partial<ControlPlaneSettings
     },
     register: (name, ttlSeconds = 0) =>
       test.operator.admin.createEntry({
-        ...{ spiffeId: `${TRUST_DOMAIN.id}/${name}`, selectors: [`service:${name}`] },
-        ...{ ttlSeconds, dnsNames: [], service: '' },
+        spiffeId: `${TRUST_DOMAIN.id}/${name}`,
+        selectors: [`service:${name}`],
+        ttlSeconds,
+        dnsNames: [],
+        service: '',
       }),
     async attest(name) {
       const { token } = await test.operator.admin.createToken({ selectors: [`service:${name}`], ttlSeconds: 0 })

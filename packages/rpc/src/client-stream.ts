@@ -1,15 +1,15 @@
-import type { StatusObject } from '@grpc/grpc-js'
-import { status as Status } from '@grpc/grpc-js'
+import { status as Status, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js'
 import { createReassembler } from './chunks.ts'
 import type { Channel } from './client-channel.ts'
 import type { SyncClientStream } from './client.ts'
+import { methodDefinition, type Wire } from './contract.ts'
 import type { Resource, SyncPush } from './messages.ts'
 import { RpcError } from './rpc-error.ts'
 import { decodeSyncPush, encodeSyncRequest } from './sync-codec.ts'
 
 /** Opens a stream on `channel`; it ends when `signal` aborts or the channel retires. */
 export function openSyncStream(channel: Channel, signal: AbortSignal): SyncClientStream {
-  const call = channel.sync()
+  const call = openCall(channel)
   const reassembler = createReassembler()
   const resourceListeners: ((resource: Resource) => void)[] = []
   const rotateListeners: (() => void)[] = []
@@ -49,4 +49,13 @@ export function openSyncStream(channel: Channel, signal: AbortSignal): SyncClien
     onResource: (listener) => void resourceListeners.push(listener),
     onRotate: (listener) => void rotateListeners.push(listener),
   }
+}
+
+type Call = ClientDuplexStream<Wire<'Sync/Sync'>['requestSent'], Wire<'Sync/Sync'>['responseRead']>
+
+function openCall(channel: Channel): Call {
+  const { path, requestSerialize, responseDeserialize } = methodDefinition('Sync/Sync')
+  const call: Call = channel.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize)
+  channel.track(call)
+  return call
 }

@@ -1,5 +1,6 @@
 import type { BundleSource, TrustDomain, X509Svid } from '@picket/identity'
 import type { Clock, HostPort, Logger, Watch } from '@picket/runtime'
+import { callPushPolicy, callUnary } from './client-call.ts'
 import { createChannel, type Channel } from './client-channel.ts'
 import { openSyncStream } from './client-stream.ts'
 import type {
@@ -104,18 +105,18 @@ export function connectControlPlane(
   const subscriptions = [deps.bundles.subscribe(renew), ...(deps.svid ? [deps.svid.subscribe(renew)] : [])]
 
   return {
-    attest: async (request, call) => channel().unary('Certificates/Attest', request, call),
-    issue: async (request, call) => channel().unary('Certificates/Issue', request, call),
+    attest: async (request, call) => callUnary(channel(), 'Certificates/Attest', request, call),
+    issue: async (request, call) => callUnary(channel(), 'Certificates/Issue', request, call),
     sync: (signal) => openSyncStream(channel(), signal),
     admin: {
-      createToken: async (request, call) => channel().unary('Admin/CreateToken', request, call),
-      createEntry: async (draft, call) => channel().unary('Admin/CreateEntry', draft, call),
-      listEntries: async (request, call) => channel().unary('Admin/ListEntries', request, call),
-      deleteEntry: async (id, call) => channel().unary('Admin/DeleteEntry', id, call),
-      pushPolicy: async (bundle, call) => channel().upload(bundle, call),
-      listPolicies: async (call) => channel().unary('Admin/ListPolicies', undefined, call),
-      rotateSvids: async (spiffeId, call) => channel().unary('Admin/RotateSvids', spiffeId, call),
-      getStatus: async (call) => channel().unary('Admin/GetStatus', undefined, call),
+      createToken: async (request, call) => callUnary(channel(), 'Admin/CreateToken', request, call),
+      createEntry: async (draft, call) => callUnary(channel(), 'Admin/CreateEntry', draft, call),
+      listEntries: async (request, call) => callUnary(channel(), 'Admin/ListEntries', request, call),
+      deleteEntry: async (id, call) => callUnary(channel(), 'Admin/DeleteEntry', id, call),
+      pushPolicy: async (bundle, call) => callPushPolicy(channel(), bundle, call),
+      listPolicies: async (call) => callUnary(channel(), 'Admin/ListPolicies', undefined, call),
+      rotateSvids: async (spiffeId, call) => callUnary(channel(), 'Admin/RotateSvids', spiffeId, call),
+      getStatus: async (call) => callUnary(channel(), 'Admin/GetStatus', undefined, call),
     },
     async [Symbol.asyncDispose]() {
       disposed = true

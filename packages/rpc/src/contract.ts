@@ -20,7 +20,12 @@ export type Method = keyof Contract
 
 /** The generated message types of a method: as handed to protobuf, and as it hands them back. */
 export type Wire<M extends Method> =
-  Contract[M] extends MethodDefinition<infer RequestSent, infer ResponseSent, infer RequestRead, infer ResponseRead>
+  Contract[M] extends MethodDefinition<
+    infer RequestSent extends object,
+    infer ResponseSent,
+    infer RequestRead,
+    infer ResponseRead
+  >
     ? { requestSent: RequestSent; requestRead: RequestRead; responseSent: ResponseSent; responseRead: ResponseRead }
     : never
 

@@ -22,5 +22,5 @@ export function withoutThrowing<T>(deserialize: (bytes: Buffer) => T): (bytes: B
 
 export function wellFormed<T>(request: Read<T>): T {
   if (request === MALFORMED) throw new RpcError('ERR_RPC_INVALID', 'the request is not a well-formed message')
-  return request as T
+  return request
 }

@@ -1,12 +1,14 @@
 import type { TLSSocket } from 'node:tls'
 import type { VerifiedPeer } from '@picket/mtls'
-import type { Clock, Logger } from '@picket/runtime'
+import { createDrain, type Clock, type Logger } from '@picket/runtime'
 import { LIMITS } from './limits.ts'
 
 export interface PeerRegistry {
   /** False: one connection without a certificate too many; it has been closed. */
   enter(socket: TLSSocket, peer: VerifiedPeer | undefined): boolean
-  peerOf(remote: string): VerifiedPeer | undefined
+  readonly peerOf: (remote: string) => VerifiedPeer | undefined
+  /** Resolves when no connection is left, or `deadline` aborts. */
+  drain(deadline: AbortSignal): Promise<number>
 }
 
 /**
@@ -15,6 +17,7 @@ export interface PeerRegistry {
  */
 export function createPeerRegistry({ clock, logger }: { clock: Clock; logger: Logger }): PeerRegistry {
   const connections = new Map<string, { readonly socket: TLSSocket; readonly peer: VerifiedPeer | undefined }>()
+  const open = createDrain()
   let anonymous = 0
   return {
     enter(socket, peer) {
@@ -27,7 +30,9 @@ export function createPeerRegistry({ clock, logger }: { clock: Clock; logger: Lo
       if (!peer) anonymous += 1
       const life = peer ? undefined : clock.after(LIMITS.anonymousLifeMs, () => socket.destroy())
       connections.set(remote, { socket, peer })
+      const ticket = open.enter()
       socket.once('close', () => {
+        ticket[Symbol.dispose]()
         life?.[Symbol.dispose]()
         if (!peer) anonymous -= 1
         if (connections.get(remote)?.socket === socket) connections.delete(remote)
@@ -35,5 +40,6 @@ export function createPeerRegistry({ clock, logger }: { clock: Clock; logger: Lo
       return true
     },
     peerOf: (remote) => connections.get(remote)?.peer,
+    drain: (deadline) => open.drain(deadline),
   }
 }

@@ -8,6 +8,9 @@ import type { SyncRequestMessage } from './messages.ts'
 import { RpcError } from './rpc-error.ts'
 import { decodeSyncRequest, encodeSyncPush } from './sync-codec.ts'
 
+/** Messages, of up to 1 MiB each, that wait for the transport at one time. */
+const QUEUED_MESSAGES = 2
+
 type Call = ServerDuplexStream<Read<Wire<'Sync/Sync'>['requestRead']>, Wire<'Sync/Sync'>['responseSent']>
 
 interface StreamDeps {
@@ -15,10 +18,11 @@ interface StreamDeps {
   /** End of the caller's SVID: the stream does not outlive it. */
   readonly expiresAt: Date
   /** Ends the call with the status of what went wrong, and records it. */
-  fail(thrown: unknown): void
+  readonly fail: (thrown: unknown) => void
 }
 
 export function createSyncServerStream(call: Call, { clock, expiresAt, fail }: StreamDeps): SyncServerStream {
+  const drainListeners: (() => void)[] = []
   const endListeners: (() => void)[] = []
   const messageListeners: ((message: SyncRequestMessage) => void)[] = []
   const rate = createTokenBucket(LIMITS.syncMessages, clock)
@@ -47,14 +51,29 @@ export function createSyncServerStream(call: Call, { clock, expiresAt, fail }: S
     }
   }
 
+  /** The stream's own mark is 16 messages whatever their size; ours bounds what waits for a sidecar that does not read. */
+  const isFull = (): boolean => call.writableLength >= QUEUED_MESSAGES
+  let full = false
+
+  function written(): void {
+    if (!full || isFull()) return
+    full = false
+    for (const listener of drainListeners) listener()
+  }
+
   call.on('data', accept)
   call.once('end', () => end())
   call.once('cancelled', () => end())
   call.once('close', () => end())
 
   return {
-    send: (push) => open && call.write(encodeSyncPush(push)),
-    onDrain: (listener) => void call.on('drain', listener),
+    send(push) {
+      if (!open) return false
+      call.write(encodeSyncPush(push), written)
+      full = isFull()
+      return !full
+    },
+    onDrain: (listener) => void drainListeners.push(listener),
     onMessage: (listener) => void messageListeners.push(listener),
     onEnd: (listener) => void endListeners.push(listener),
     end,

@@ -8,7 +8,7 @@ import type { ControlPlaneHandlers, SyncServerStream } from './handlers.ts'
 import { createCallLimiter, LIMITS } from './limits.ts'
 import { withoutThrowing } from './malformed.ts'
 import { RpcError } from './rpc-error.ts'
-import { createPeerRegistry } from './peer-registry.ts'
+import { createPeerRegistry, type PeerRegistry } from './peer-registry.ts'
 import { answerPushPolicy, answerSync, answerUnary, type EdgeDeps } from './server-edge.ts'
 
 export interface ControlPlaneServer extends AsyncDisposable {
@@ -41,7 +41,10 @@ const SERVER_OPTIONS = {
   'grpc.enable_channelz': 0,
 }
 
-/** Listens and serves `handlers`. Throws what `createMtlsListener` throws. Disposal drains: see `stop`. */
+/**
+ * Listens and serves `handlers`. Throws what `createMtlsListener` throws. Disposal drains: health turns to
+ * NOT_SERVING, streams end with UNAVAILABLE, calls in flight may finish until the deadline.
+ */
 export async function startControlPlaneServer(
   deps: ControlPlaneServerDeps,
   options: ControlPlaneServerOptions,
@@ -85,17 +88,18 @@ export async function startControlPlaneServer(
       listener.stopAccepting()
       const stopping = new RpcError('ERR_RPC_UNAVAILABLE', 'the control plane is stopping')
       for (const stream of streams) stream.end(stopping)
-      await drain(server, deps.clock, options.drainTimeoutMs ?? 10_000)
+      await drain(server, peers, deps.clock, options.drainTimeoutMs ?? 10_000)
       await listener[Symbol.asyncDispose]()
     },
   }
 }
 
-/** GOAWAY to every connection, then calls in flight have until the deadline. */
-async function drain(server: Server, clock: Clock, timeoutMs: number): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>()
-  using _deadline = clock.after(timeoutMs, resolve)
-  await Promise.race([late, new Promise<void>((done) => server.tryShutdown(() => done()))])
+/** GOAWAY to every connection; each closes after its last call, and those that have not by the deadline are cut. */
+async function drain(server: Server, peers: PeerRegistry, clock: Clock, timeoutMs: number): Promise<void> {
+  const late = new AbortController()
+  using _deadline = clock.after(timeoutMs, () => late.abort())
+  server.tryShutdown(() => {}) // calls back at once on this Node, whatever is open: the connections tell when it is over
+  await peers.drain(late.signal)
   server.forceShutdown()
 }
 

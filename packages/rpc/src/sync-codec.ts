@@ -32,7 +32,9 @@ export function encodeSyncRequest(message: SyncRequestMessage): RequestSent {
 
 /** Undefined: about a kind of resource that this version does not know. Throws `ERR_RPC_INVALID`. */
 export function decodeSyncRequest(wire: RequestRead): SyncRequestMessage | undefined {
-  switch (wire.message) {
+  const { message } = wire
+  if (message === undefined) throw new RpcError('ERR_RPC_INVALID', 'an empty message')
+  switch (message) {
     case 'hello':
       return decodeHello(present(wire.hello, 'hello'))
     case 'ack': {
@@ -44,8 +46,6 @@ export function decodeSyncRequest(wire: RequestRead): SyncRequestMessage | undef
       return decodeNack(present(wire.nack, 'nack'))
     case 'report':
       return decodeReport(present(wire.report, 'report'))
-    default:
-      throw new RpcError('ERR_RPC_INVALID', 'an empty message')
   }
 }
 

@@ -1,9 +1,13 @@
+import { Client } from '@grpc/grpc-js'
 import { createTestAuthority, type TestAuthority, type TestSvidOptions } from '@picket/identity/testing'
-import { createWatch, systemClock, type Clock } from '@picket/runtime'
+import { createWatch, formatHostPort, systemClock, type Clock } from '@picket/runtime'
 import { createRecordingLogger, type LogEntry } from '@picket/runtime/testing'
+import { controlPlaneId } from './caller.ts'
 import { connectControlPlane, type ControlPlaneClient } from './client.ts'
+import { VerifyingCredentials } from './credentials.ts'
 import type { AdminHandlers, ControlPlaneHandlers } from './handlers.ts'
 import type { AttestResponse, Entry, PolicyRevision, Status } from './messages.ts'
+import { RpcError } from './rpc-error.ts'
 import { startControlPlaneServer, type ControlPlaneServer } from './server.ts'
 
 export const SVID_ANSWER: AttestResponse = {
@@ -81,6 +85,8 @@ export interface TestControlPlane extends AsyncDisposable {
   readonly log: readonly LogEntry[]
   /** A client with an SVID for `path`, or with none. Disposed of with the rest. */
   client(path?: string, options?: TestSvidOptions & { readonly issuer?: TestAuthority }): ControlPlaneClient
+  /** The transport's own client, for what ours does not do. */
+  rawClient(path?: string): Client
 }
 
 /** A real server on a free loopback port with canned answers where `overrides` has none. */
@@ -120,6 +126,25 @@ export async function startTestControlPlane(
         ),
       )
     },
+    rawClient(path) {
+      const expected = controlPlaneId(authority.trustDomain)
+      const own = path === undefined ? undefined : authority.issueSvid(path)
+      const expectation = { svid: own, bundles: authority.bundles, expected, handshakeTimeoutMs: 5000 }
+      const client = new Client(formatHostPort(server.address), new VerifyingCredentials(expectation, clock))
+      stack.defer(() => client.close())
+      return client
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+/** `ok` or the code that the call fails with. */
+export async function outcomeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call
+    return 'ok'
+  } catch (thrown) {
+    if (!(thrown instanceof RpcError)) throw thrown
+    return thrown.code
   }
 }
