@@ -1,4 +1,4 @@
-import type { Entry } from '@picket/rpc'
+import type { AdminClient, Entry } from '@picket/rpc'
 import { formatDuration } from '@picket/runtime'
 import type { Command } from 'commander'
 import { parseIdArgument, parseSelector, parseTtlSeconds, usage, usageList } from '../arguments.ts'
@@ -49,18 +49,22 @@ function configureCreate(command: Command, context: CliContext): void {
 
 function configureList(command: Command, context: CliContext): void {
   command.description('list the registration entries').action(async (_options, self: Command) => {
-    const entries = await asOperator(self, context, async ({ admin }) => {
-      const all: Entry[] = []
-      for (let pageToken = '', more = true; more; more = pageToken !== '') {
-        const page = await admin.listEntries({ pageSize: 0, pageToken })
-        all.push(...page.entries)
-        pageToken = page.nextPageToken
-      }
-      return all
-    })
+    const entries = await asOperator(self, context, ({ admin }) => listAllEntries(admin))
     outputOf(self, context).list(listingOf(entries))
   })
   examples(addOperatorFlags(command), 'picket entry list', 'picket entry list -o json')
+}
+
+/** Every page, in order. */
+export async function listAllEntries(admin: Pick<AdminClient, 'listEntries'>): Promise<Entry[]> {
+  const all: Entry[] = []
+  let pageToken = ''
+  do {
+    const page = await admin.listEntries({ pageSize: 0, pageToken })
+    all.push(...page.entries)
+    pageToken = page.nextPageToken
+  } while (pageToken !== '')
+  return all
 }
 
 function configureDelete(command: Command, context: CliContext): void {

@@ -48,6 +48,13 @@ test('policy test tells what passed, and fails when a test does', { skip }, () =
   }),
 )
 
+test('a skipped test is a finding unless told otherwise', { skip }, () =>
+  withPolicies({ 'authz.rego': RULES, 'authz_test.rego': `${TESTS}\ntodo_test_later if true\n` }, async (folder) => {
+    assert.equal((await policy('test', folder)).code, 1)
+    assert.equal((await policy('test', folder, '--exit-zero-on-skipped')).code, 0)
+  }),
+)
+
 test('policy test fails below the coverage that was asked for', { skip }, () =>
   withPolicies({ 'authz.rego': `${RULES}\nallow if input.x\n`, 'authz_test.rego': TESTS }, async (folder) => {
     assert.equal((await policy('test', folder, '--threshold', '50')).code, 0)

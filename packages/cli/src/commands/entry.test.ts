@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Entry } from '@picket/rpc'
+import { listAllEntries } from './entry.ts'
+
+const entry = (id: string): Entry => ({
+  id,
+  spiffeId: `spiffe://bank.test/${id}`,
+  selectors: [],
+  ttlSeconds: 0,
+  dnsNames: [],
+  service: '',
+  createdAtMs: 0,
+})
+
+test('all pages are listed, in order', async () => {
+  const pages: Record<string, { entries: Entry[]; nextPageToken: string }> = {
+    '': { entries: [entry('a'), entry('b')], nextPageToken: 'two' },
+    two: { entries: [entry('c')], nextPageToken: 'three' },
+    three: { entries: [], nextPageToken: '' },
+  }
+  const admin = { listEntries: ({ pageToken }: { pageToken: string }) => Promise.resolve(pages[pageToken]!) }
+  assert.deepEqual(
+    (await listAllEntries(admin)).map(({ id }) => id),
+    ['a', 'b', 'c'],
+  )
+})
