@@ -111,6 +111,15 @@ function writeFlag(line: RecordBuffer, { flag, detail }: ExchangeOutcome): void 
   line.text(detail === '' ? flag : `${flag}","cause":${JSON.stringify(detail.slice(0, 256)).slice(0, -1)}`)
 }
 
+/** What a buffer holds: when it cannot be written, all of that is lost. */
+interface Contents {
+  records: number
+  /** Earlier losses that its gap line tells of. */
+  gap: number
+  /** It begins by ending a torn line. */
+  endsTorn: boolean
+}
+
 /** Two buffers: one is filled while the other is written. When both are full, records are counted instead of kept. */
 class BufferedAccessLog implements AccessLog {
   readonly #sink: LogSink
@@ -119,10 +128,10 @@ class BufferedAccessLog implements AccessLog {
   readonly #dropped: Counter
   #filling = new RecordBuffer(BUFFER_BYTES)
   #spare: RecordBuffer | undefined = new RecordBuffer(BUFFER_BYTES)
-  /** Records in `#filling`. */
-  #records = 0
+  #contents: Contents = { records: 0, gap: 0, endsTorn: false }
   /** Records lost since the last gap line. */
   #lost = 0
+  /** What was written last ends in the middle of a line. */
   #torn = false
   #failing = false
   #timer: Disposable | undefined
@@ -188,14 +197,16 @@ class BufferedAccessLog implements AccessLog {
       return undefined
     }
     this.#timer ??= this.#clock.after(FLUSH_MS, () => this.#onTimer())
-    if (this.#lost > 0 && this.#records === 0) this.#writeGap(atMs)
-    this.#records += 1
+    if (this.#lost > 0 && this.#contents.records === 0) this.#writeGap(atMs)
+    this.#contents.records += 1
     this.#writeTime(atMs)
     return this.#filling
   }
 
   #writeGap(atMs: number): void {
     if (this.#torn) this.#filling.text('\n')
+    this.#contents.gap = this.#lost
+    this.#contents.endsTorn = this.#torn
     this.#torn = false
     this.#writeTime(atMs)
     this.#filling.text(`,"kind":"gap","dropped":${this.#lost}}\n`)
@@ -226,7 +237,7 @@ class BufferedAccessLog implements AccessLog {
   #onTimer(): void {
     this.#timer = undefined
     this.#wallOffsetMs = this.#clock.now() - this.#clock.monotonicMs()
-    if (!this.#flush() && this.#records > 0) this.#timer = this.#clock.after(FLUSH_MS, () => this.#onTimer())
+    if (!this.#flush() && this.#contents.records > 0) this.#timer = this.#clock.after(FLUSH_MS, () => this.#onTimer())
   }
 
   /** Hands the filled buffer to the sink and goes on with the spare one; false while the sink is busy. */
@@ -234,12 +245,12 @@ class BufferedAccessLog implements AccessLog {
     if (!this.#spare) return false
     const full = this.#filling
     if (full.length === 0) return true
-    const records = this.#records
+    const contents = this.#contents
     this.#filling = this.#spare
     this.#spare = undefined
-    this.#records = 0
+    this.#contents = { records: 0, gap: 0, endsTorn: false }
     this.#sink.write(full.bytes.subarray(0, full.length), (error, written) => {
-      if (error) this.#failed(error, records, written)
+      if (error) this.#failed(error, contents, written)
       else if (this.#failing) this.#recovered()
       full.length = 0
       this.#spare = full
@@ -248,10 +259,10 @@ class BufferedAccessLog implements AccessLog {
     return true
   }
 
-  #failed(error: Error, records: number, written: number): void {
-    this.#lost += records
+  #failed(error: Error, { records, gap, endsTorn }: Contents, written: number): void {
+    this.#lost += records + gap
     this.#dropped.add(records)
-    if (written > 0) this.#torn = true
+    if (written > 0 || endsTorn) this.#torn = true
     if (!this.#failing) this.#logger.error('access records cannot be written', { error: messageOf(error) })
     this.#failing = true
   }
