@@ -1,15 +1,38 @@
 import type { SpiffeId } from '@picket/identity'
-import type { Clock, HostPort, Logger, Metrics, Random, Watch } from '@picket/runtime'
-import { SidecarError } from './error.ts'
-import type { ReadinessReason } from './readiness.ts'
+import {
+  createMetrics,
+  createTasks,
+  formatHostPort,
+  messageOf,
+  startAdmin,
+  watchUntil,
+  type Clock,
+  type HostPort,
+  type LogFields,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Tasks,
+  type Watch,
+} from '@picket/runtime'
+import sidecarPackage from '../package.json' with { type: 'json' }
+import { createAccessLog } from './access-log.ts'
+import { createAdminRoutes } from './admin.ts'
+import { createAppProbe } from './app-probe.ts'
+import { createSidecarConfig, type SidecarConfig } from './config.ts'
+import type { SidecarInputs } from './inputs.ts'
+import { listenFor } from './listening.ts'
+import { createReadiness, isGuarding, type Readiness, type ReadinessReason } from './readiness.ts'
 import type { OutboundRoute, SidecarSettings } from './settings.ts'
+import { openSource, type Source } from './source.ts'
+import { watchSvidLife } from './svid-life.ts'
+import { createTrafficMetrics } from './traffic-metrics.ts'
+import { openTraffic, tryTrafficPorts } from './traffic.ts'
 
 export interface SidecarDeps {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Where access records go with `accessLog: -`. */
-  readonly stdout: NodeJS.WritableStream
   readonly metrics?: Metrics
 }
 
@@ -26,7 +49,10 @@ export interface Sidecar extends AsyncDisposable {
   readonly addresses: SidecarAddresses
   /** Why it is not ready; empty when it is. */
   readonly readiness: Watch<readonly ReadinessReason[]>
-  /** Resolves once identity and policy are in place: from then on an app may be started behind it. Rejects when it stops before. */
+  /**
+   * Resolves once identity and policy are in place: from then on an app may be started behind it. Rejects when it stops
+   * before.
+   */
   readonly ready: Promise<void>
   /** Resolves when it has stopped and drained; rejects when a part of it failed. */
   readonly closed: Promise<void>
@@ -34,8 +60,158 @@ export interface Sidecar extends AsyncDisposable {
 
 /**
  * Starts a sidecar and resolves when all its listeners are bound, which needs a first SVID; the admin listener answers
- * meanwhile. Abort `signal` (SIGTERM) or dispose the result to drain and stop.
+ * meanwhile. Abort `signal` (SIGTERM) or dispose the result to drain and stop. Rejects with a `SidecarError`, with what
+ * the parsers of its files throw, or with the signal's reason.
  */
-export function startSidecar(_deps: SidecarDeps, _settings: SidecarSettings, _signal: AbortSignal): Promise<Sidecar> {
-  throw new SidecarError('ERR_SIDECAR_CONFIG', 'not yet')
+export async function startSidecar(
+  deps: SidecarDeps,
+  settings: SidecarSettings,
+  signal: AbortSignal,
+): Promise<Sidecar> {
+  signal.throwIfAborted()
+  const config = createSidecarConfig(settings)
+  await using stack = new AsyncDisposableStack()
+  try {
+    const parts = await startParts(
+      { ...deps, metrics: deps.metrics ?? createMetrics() },
+      config,
+      settings,
+      stack,
+      signal,
+    )
+    signal.throwIfAborted()
+    return toSidecar(deps, config, parts, stack.move(), signal)
+  } catch (thrown) {
+    signal.throwIfAborted()
+    throw thrown
+  }
+}
+
+interface Parts {
+  readonly inputs: SidecarInputs
+  readonly addresses: SidecarAddresses
+  readonly readiness: Readiness
+  readonly tasks: Tasks
+  /** Aborts when the drain has lasted long enough. */
+  readonly deadline: AbortController
+}
+
+/** The order is the reverse of the stop's: what is registered last ends first. */
+async function startParts(
+  deps: Required<SidecarDeps>,
+  config: SidecarConfig,
+  settings: SidecarSettings,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Parts> {
+  const { metrics } = deps
+  const readiness = stack.use(createReadiness())
+  const probe = config.inbound && createAppProbe(deps.clock, config.inbound.app)
+  let source: Source | undefined
+  const routes = createAdminRoutes({
+    ...{ settings, metrics, readiness },
+    refresh: async () => probe?.probe(),
+    identity: () => source && { svid: source.inputs.svid.value, bundles: source.inputs.bundles.value },
+  })
+  const startAt = (address: HostPort) => startAdmin(deps, { address, routes })
+  const admin = stack.use(await listenFor({ setting: 'admin', address: config.admin }, startAt))
+  await tryTrafficPorts(config)
+  const accessLog = stack.use(await createAccessLog(config.accessLog, deps))
+  const opened = stack.use(await openSource(deps, config.source, signal))
+  source = opened
+  const { inputs } = opened
+  const life = stack.use(watchSvidLife(deps, inputs.svid))
+  const policy = config.inbound && inputs.policy.engine
+  readiness.follow({ ...inputs, life, policy, appReachable: probe?.reachable })
+  showGauges(metrics, inputs, readiness)
+  const tasks = stack.use(createTasks())
+  const deadline = new AbortController()
+  const counts = createTrafficMetrics(metrics)
+  const service = (): string => config.service ?? opened.service()
+  const options = { config, service, life, deadline: deadline.signal }
+  const traffic = stack.use(await openTraffic({ ...deps, metrics: counts, accessLog }, inputs, options))
+  if (probe) tasks.start('app probe', (aborted) => probe.run(aborted))
+  opened.start(tasks, {
+    advertise: advertisedAt(config, traffic.inbound),
+    version: sidecarPackage.version,
+    report: () => ({
+      ready: readiness.value.length === 0,
+      notReadyReasons: readiness.value,
+      requestsAllowed: counts.requestsAllowed,
+      requestsDenied: counts.requestsDenied,
+    }),
+    reportOn: [readiness, inputs.policy.engine],
+  })
+  const { inbound, outbound, outboundListener } = traffic
+  const addresses = { inbound, outbound, outboundListener, admin: admin.address }
+  return { inputs, addresses, readiness, tasks, deadline }
+}
+
+function advertisedAt({ source }: SidecarConfig, inbound: HostPort | undefined): HostPort | undefined {
+  if (source.kind !== 'control-plane' || !source.advertise || !inbound) return undefined
+  const { host, port } = source.advertise
+  return { host, port: port === 0 ? inbound.port : port }
+}
+
+function showGauges(metrics: Metrics, { svid }: SidecarInputs, readiness: Readiness): void {
+  const notAfter = metrics.gauge('picket_svid_not_after_seconds', 'When the SVID expires, in seconds since the epoch')
+  const ready = metrics.gauge('picket_ready', '1 while there is no reason against readiness')
+  metrics.onRender(() => {
+    notAfter.set(svid.value.notAfter.getTime() / 1000)
+    ready.set(readiness.value.length === 0 ? 1 : 0)
+  })
+}
+
+/** From here on there is one way down, whoever takes it first: the signal, the caller, or a part that fails. */
+function toSidecar(
+  { clock, logger }: SidecarDeps,
+  { drainTimeoutMs }: SidecarConfig,
+  { inputs, addresses, readiness, tasks, deadline }: Parts,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Sidecar {
+  const { promise: closed, resolve, reject } = Promise.withResolvers<void>()
+  closed.catch(() => {}) // who only disposes of a sidecar need not look at it
+  const stopping = new AbortController()
+  const ready = watchUntil(readiness, isGuarding, stopping.signal).then(() => {})
+  ready.catch(() => {})
+  let stopped: Promise<void> | undefined
+
+  async function stop(): Promise<void> {
+    logger.info('sidecar drains', { deadlineMs: drainTimeoutMs })
+    signal.removeEventListener('abort', onAbort)
+    readiness.drain()
+    stopping.abort(new Error('the sidecar is stopping'))
+    using _deadline = clock.after(drainTimeoutMs, () => deadline.abort())
+    await stack.disposeAsync()
+    logger.info('sidecar has stopped')
+  }
+
+  function end(finish: () => void): Promise<void> {
+    stopped ??= stop()
+    stopped.then(finish, reject)
+    return stopped
+  }
+
+  const onAbort = (): void => void end(resolve).catch(() => {})
+  signal.addEventListener('abort', onAbort, { once: true })
+  tasks.failed.catch((failure: unknown) => {
+    logger.error('part of the sidecar failed', { error: messageOf(failure) })
+    end(() => reject(failure)).catch(() => {})
+  })
+  const { id } = inputs.svid.value
+  logger.info('sidecar listens', { spiffeId: id.uri, ...showAddresses(addresses) })
+  return {
+    ...{ id, addresses, readiness, ready, closed },
+    [Symbol.asyncDispose]: () => end(resolve),
+  }
+}
+
+function showAddresses({ inbound, outbound, outboundListener, admin }: SidecarAddresses): LogFields {
+  return {
+    inbound: inbound && formatHostPort(inbound),
+    outbound: outbound.map(({ address }) => formatHostPort(address)),
+    outboundListener: outboundListener && formatHostPort(outboundListener),
+    admin: formatHostPort(admin),
+  }
 }

@@ -1,0 +1,68 @@
+import type { SpiffeId } from '@picket/identity'
+import { createPolicyStore } from '@picket/policy'
+import type { Clock, Logger, Metrics, Random, Tasks } from '@picket/runtime'
+import { openAgent, type AgentOptions } from './agent.ts'
+import type { ControlPlaneSource, FileSource } from './config.ts'
+import { SidecarError } from './error.ts'
+import { openFileInputs } from './file-inputs.ts'
+import type { SidecarInputs } from './inputs.ts'
+
+export interface SourceDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** Where the inputs come from; the rest of the sidecar cannot tell which it is. */
+export interface Source extends AsyncDisposable {
+  readonly inputs: SidecarInputs
+  /** The service's name in policy input and records, unless the settings give one. */
+  readonly service: () => string
+  /** Keeps the inputs current, as long as `tasks` lasts. */
+  start(tasks: Tasks, options: AgentOptions): void
+}
+
+/** Resolves with a first SVID in place. `signal` gives the start up; disposal ends the source. */
+export function openSource(
+  deps: SourceDeps,
+  source: ControlPlaneSource | FileSource,
+  signal: AbortSignal,
+): Promise<Source> {
+  return source.kind === 'files' ? openFiles(deps, source) : openControlPlane(deps, source, signal)
+}
+
+async function openFiles(deps: SourceDeps, source: FileSource): Promise<Source> {
+  await using stack = new AsyncDisposableStack()
+  const lifetime = new AbortController()
+  stack.defer(() => lifetime.abort())
+  const inputs = stack.use(await openFileInputs(deps, source, lifetime.signal))
+  const { id } = inputs.svid.value
+  if (source.trustDomain && source.trustDomain.name !== id.trustDomain.name) {
+    const message = `svid ${source.svidFile} is ${id.uri}, which is not of trust domain ${source.trustDomain.name}`
+    throw new SidecarError('ERR_INPUT_FILE', message)
+  }
+  const moved = stack.move()
+  return {
+    inputs,
+    service: () => lastSegment(inputs.svid.value.id),
+    start: () => {},
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  }
+}
+
+async function openControlPlane(deps: SourceDeps, source: ControlPlaneSource, signal: AbortSignal): Promise<Source> {
+  const policy = createPolicyStore()
+  const agent = await openAgent({ ...deps, policy }, source, signal)
+  const { svid, resources } = agent
+  return {
+    inputs: { svid, bundles: resources.bundles, policy, endpoints: resources.endpoints },
+    service: () => resources.serviceConfig.value?.service.name ?? lastSegment(svid.value.id),
+    start: (tasks, options) => agent.start(tasks, options),
+    [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
+  }
+}
+
+function lastSegment({ path }: SpiffeId): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
