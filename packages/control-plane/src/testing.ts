@@ -29,6 +29,8 @@ import { createWatch, generateSealKeyText, parseSealKey, systemClock, systemRand
 import { createRecordingLogger, type LogEntry } from '@picket/runtime/testing'
 import { startControlPlane, type ControlPlane } from './control-plane.ts'
 import type { ControlPlaneSettings } from './settings.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+import type { Store } from './store/store.ts'
 
 export const TRUST_DOMAIN = parseTrustDomain('bank.test')
 
@@ -178,4 +180,19 @@ export async function connectSidecar(
 /** Waits until `holds`, which a state that is told by another process may take a moment to do. */
 export async function eventually(holds: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await holds())) await systemClock.sleep(10)
+}
+
+/** An empty store in a folder of its own, which is gone with it. */
+export function openTestStore(): Store & { readonly path: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'picket-store-'))
+  const path = join(folder, 'picket.db')
+  const store = openSqliteStore(path, 0)
+  return {
+    ...store,
+    path,
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]()
+      rmSync(folder, { recursive: true })
+    },
+  }
 }

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf } from '@picket/runtime'
 import { ControlPlaneError } from '../error.ts'
-import { migrate } from './migrations.ts'
+import { migrate, MIGRATIONS, type Migration } from './migrations.ts'
 
 /** "PKT1", in the file's header: tells our databases from other people's. */
 const APPLICATION_ID = 0x504b5431
@@ -17,7 +17,7 @@ const SQLITE_NOTADB = 26
  * control planes over one database would each believe to be the only one. Every commit is flushed to the disk: a join
  * token that was used stays used, whatever stops the machine.
  */
-export function openDatabase(path: string, nowMs: number): DatabaseSync {
+export function openDatabase(path: string, nowMs: number, migrations: readonly Migration[] = MIGRATIONS): DatabaseSync {
   closeSync(openSync(path, 'a', 0o600)) // SQLite gives its other files the mode of this one
   let database: DatabaseSync | undefined
   try {
@@ -25,7 +25,7 @@ export function openDatabase(path: string, nowMs: number): DatabaseSync {
     database.exec('PRAGMA locking_mode = EXCLUSIVE')
     checkSound(database, path)
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}`)
-    migrate(database, nowMs)
+    migrate(database, nowMs, migrations)
     return database
   } catch (thrown) {
     database?.close()

@@ -94,7 +94,7 @@ export function checksumOf({ name, sql }: Migration): string {
 }
 
 /** Brings the database to the newest shape, one transaction per step. Throws `ERR_DATABASE_MIGRATION` before any write. */
-export function migrate(database: DatabaseSync, nowMs: number, migrations: readonly Migration[] = MIGRATIONS): void {
+export function migrate(database: DatabaseSync, nowMs: number, migrations: readonly Migration[]): void {
   database.exec(`
     CREATE TABLE IF NOT EXISTS migrations (
       version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at_ms INTEGER NOT NULL
