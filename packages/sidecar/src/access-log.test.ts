@@ -7,7 +7,8 @@ import fc from 'fast-check'
 import { parseRequestHead, type ExchangeOutcome, type RequestHead } from '@picket/http'
 import { createMetrics, systemClock } from '@picket/runtime'
 import { createRecordingLogger, FakeClock } from '@picket/runtime/testing'
-import { connectionFields, createAccessLog, decisionFields, type AccessLog, type RequestRecord } from './access-log.ts'
+import { createAccessLog, type AccessLog } from './access-log.ts'
+import { connectionFields, decisionFields, LONGEST_RECORD, type RequestRecord } from './access-record.ts'
 import { fileSink, openLogSink, type LogSink } from './log-sink.ts'
 
 const ID = '01234567-89ab-4cde-8f01-23456789abcd'
@@ -183,6 +184,26 @@ test('whatever the head holds, the line is JSON that says it', () => {
     }),
     { numRuns: 200 },
   )
+})
+
+test('no request makes a record longer than there is room for', async () => {
+  const { clock, sink, log } = await createLog()
+  const id = `spiffe://bank.test/${'a'.repeat(2_000)}`
+  const connection = connectionFields({ direction: 'outbound', service: 's', caller: id, callee: id, peer: undefined })
+  const text = '\u0001'.repeat(20_000)
+  const decision = decisionFields('deny', 'policy_denied', text, text)
+  const bytes = Buffer.alloc(50_000, 1)
+  const plain = headOf('GET', '/')
+  const head = { ...plain, bytes, methodStart: 0, methodEnd: 20_000, pathStart: 0, pathEnd: 50_000 } as RequestHead
+  const outcome = { ...OUTCOME, flag: 'upstream_reset', detail: text } as const
+  for (let n = 0; n < 40; n++) {
+    log.request(recordOf({ connectionFields: connection, decisionFields: decision, head, outcome }))
+    await clock.advance(200)
+    sink.finish()
+  }
+  const lengths = sink.written.map((line) => linesOf(line).length)
+  assert.equal(lengths.length, 40)
+  assert(Math.max(...sink.written.map((line) => Buffer.byteLength(line))) < LONGEST_RECORD)
 })
 
 test('time goes on by the monotonic clock between flushes', async () => {

@@ -1,13 +1,5 @@
-import type { RequestHead, ExchangeOutcome } from '@picket/http'
-import {
-  formatHostPort,
-  messageOf,
-  type Clock,
-  type Counter,
-  type HostPort,
-  type Logger,
-  type Metrics,
-} from '@picket/runtime'
+import { messageOf, type Clock, type Counter, type Logger, type Metrics } from '@picket/runtime'
+import { LONGEST_RECORD, writeRefusal, writeRequest, type RefusalRecord, type RequestRecord } from './access-record.ts'
 import { openLogSink, type LogSink } from './log-sink.ts'
 import { RecordBuffer } from './record-buffer.ts'
 import type { AccessLogTarget } from './settings.ts'
@@ -19,60 +11,10 @@ export interface AccessLog extends AsyncDisposable {
   refusal(record: RefusalRecord): void
 }
 
-/** What a request's line is made of; implemented by the connection objects, so that no object is made per request. */
-export interface RequestRecord {
-  /** `,"kind":"request",…` as made by `connectionFields`. */
-  readonly connectionFields: Buffer
-  /** `,"decision":…` as made by `decisionFields`. */
-  readonly decisionFields: Buffer
-  readonly head: RequestHead
-  readonly outcome: ExchangeOutcome
-  /** Monotonic, see `Exchange.startedMs`. */
-  readonly startedMs: number
-  /** 36 ASCII bytes at `requestIdAt`. */
-  readonly requestIdBytes: Buffer
-  readonly requestIdAt: number
-}
-
-export interface RefusalRecord {
-  readonly kind: 'handshake' | 'malformed'
-  readonly direction: Direction
-  readonly service: string
-  readonly caller?: string
-  readonly peer: HostPort | undefined
-  readonly status?: number
-  readonly reason: string
-  readonly message: string
-}
-
-export type Direction = 'inbound' | 'outbound'
-
 export interface AccessLogDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
-}
-
-/** Constant part of a connection's request lines, rendered once. */
-export function connectionFields(fields: {
-  readonly direction: Direction
-  readonly service: string
-  readonly caller: string
-  readonly callee?: string
-  readonly peer: HostPort | undefined
-}): Buffer {
-  const { peer, ...rest } = fields
-  return toFields({ kind: 'request', ...rest, peer: peer ? formatHostPort(peer) : '' })
-}
-
-/** Constant part of a decision, rendered once per revision and outcome. */
-export function decisionFields(decision: string, reason: string, detail: string, revision: string): Buffer {
-  const shown = detail === '' ? {} : { detail: detail.slice(0, 256) }
-  return toFields({ decision, reason, ...shown, revision: revision.slice(0, 256) })
-}
-
-function toFields(fields: Readonly<Record<string, string>>): Buffer {
-  return Buffer.from(`,${JSON.stringify(fields).slice(1, -1)}`)
 }
 
 /** Opens the log. Throws `ERR_INPUT_FILE` when the file cannot be opened. Disposal flushes, for at most two seconds. */
@@ -86,30 +28,10 @@ export async function createAccessLog(
 }
 
 const BUFFER_BYTES = 256 * 1024
-/** No line is longer: constants are bounded by SPIFFE's 2048 bytes per ID, the path by `LONGEST_PATH`. */
-const LONGEST_LINE = 24 * 1024
-const LONGEST_PATH = 1024
 const FLUSH_MS = 200
 const CLOSE_MS = 2_000
 
 const TIME = Buffer.from('{"time":"')
-const METHOD = Buffer.from(',"method":"')
-const PATH = Buffer.from('","path":"')
-const CUT = Buffer.from('…')
-const STATUS = Buffer.from('","status":')
-const DECISION_ID = Buffer.from(',"decision_id":"')
-const DURATION = Buffer.from('","duration_us":')
-const REQUEST_BYTES = Buffer.from(',"request_bytes":')
-const RESPONSE_BYTES = Buffer.from(',"response_bytes":')
-const UPSTREAM = Buffer.from(',"upstream_us":')
-const FLAG = Buffer.from(',"flag":"')
-const END = Buffer.from('"}\n')
-const REQUEST_ID_BYTES = 36
-
-/** The rare case: what went wrong, and more about it where there is more. */
-function writeFlag(line: RecordBuffer, { flag, detail }: ExchangeOutcome): void {
-  line.text(detail === '' ? flag : `${flag}","cause":${JSON.stringify(detail.slice(0, 256)).slice(0, -1)}`)
-}
 
 /** What a buffer holds: when it cannot be written, all of that is lost. */
 interface Contents {
@@ -151,47 +73,17 @@ class BufferedAccessLog implements AccessLog {
 
   request(record: RequestRecord): void {
     const line = this.#begin(record.startedMs)
-    if (!line) return
-    const { head, outcome } = record
-    line.copyBlock(record.connectionFields)
-    line.copy(METHOD)
-    line.escaped(head.bytes, head.methodStart, head.methodEnd)
-    line.copy(PATH)
-    const pathEnd = Math.min(head.pathEnd, head.pathStart + LONGEST_PATH)
-    line.escaped(head.bytes, head.pathStart, pathEnd)
-    if (pathEnd < head.pathEnd) line.copy(CUT)
-    line.copy(STATUS)
-    line.integer(outcome.status)
-    line.copyBlock(record.decisionFields)
-    line.copy(DECISION_ID)
-    line.copy(record.requestIdBytes, record.requestIdAt, record.requestIdAt + REQUEST_ID_BYTES)
-    line.copy(DURATION)
-    line.integer(outcome.durationMs * 1000)
-    line.copy(REQUEST_BYTES)
-    line.integer(outcome.requestBytes)
-    line.copy(RESPONSE_BYTES)
-    line.integer(outcome.responseBytes)
-    line.copy(UPSTREAM)
-    line.integer(outcome.upstreamMs * 1000)
-    line.copy(FLAG)
-    if (outcome.flag !== '') writeFlag(line, outcome)
-    line.copy(END)
+    if (line) writeRequest(line, record)
   }
 
-  refusal({ peer, message, ...fields }: RefusalRecord): void {
+  refusal(record: RefusalRecord): void {
     const line = this.#begin(this.#clock.monotonicMs())
-    const shown = {
-      ...fields,
-      decision: 'refuse',
-      peer: peer ? formatHostPort(peer) : '',
-      message: message.slice(0, 1024),
-    }
-    line?.text(`,${JSON.stringify(shown).slice(1)}\n`)
+    if (line) writeRefusal(line, record)
   }
 
   /** Makes room, writes the time, starts the flush timer. Undefined when the record is lost. */
   #begin(atMs: number): RecordBuffer | undefined {
-    if (this.#filling.free < LONGEST_LINE && !this.#flush()) {
+    if (this.#filling.free < LONGEST_RECORD && !this.#flush()) {
       this.#lost += 1
       this.#dropped.add()
       return undefined

@@ -1,5 +1,5 @@
 import type { Decision } from '@picket/policy'
-import { decisionFields } from './access-log.ts'
+import { decisionFields } from './access-record.ts'
 
 /** The rendered decision of an access record. An allow is one object per policy revision: rendered once, found by identity. */
 export interface DecisionFieldsCache {

@@ -22,7 +22,8 @@ import {
   type PolicyConnection,
 } from '@picket/policy'
 import type { Clock, HostPort } from '@picket/runtime'
-import { connectionFields, type AccessLog, type RequestRecord } from './access-log.ts'
+import type { AccessLog } from './access-log.ts'
+import { connectionFields, type RequestRecord } from './access-record.ts'
 import type { Connections, LiveConnection } from './connections.ts'
 import type { DecisionFieldsCache } from './decision-fields.ts'
 import { createForwardedIdentity, IDENTITY_HEADERS, type ForwardedIdentity } from './forwarded-identity.ts'

@@ -13,7 +13,8 @@ import {
   type UpstreamPool,
 } from '@picket/http'
 import { createDrain, isLoopback, type Clock, type HostPort, type Logger, type Random } from '@picket/runtime'
-import { connectionFields, decisionFields, type AccessLog, type RequestRecord } from './access-log.ts'
+import type { AccessLog } from './access-log.ts'
+import { connectionFields, decisionFields, type RequestRecord } from './access-record.ts'
 import type { Endpoint } from './balancer.ts'
 import { SidecarError } from './error.ts'
 import { IDENTITY_CLAIMS } from './forwarded-identity.ts'

@@ -2,7 +2,7 @@ import type { ExchangeFlag, ExchangeOutcome } from '@picket/http'
 import type { PeerRefusalCode } from '@picket/mtls'
 import type { DecisionReason } from '@picket/policy'
 import { DURATION_BOUNDS_SECONDS, type Counter, type Metrics } from '@picket/runtime'
-import type { Direction } from './access-log.ts'
+import type { Direction } from './access-record.ts'
 
 /** What is counted of traffic. Labels come from closed lists; nothing from the wire is one. */
 export interface TrafficMetrics {
