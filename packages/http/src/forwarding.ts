@@ -11,6 +11,7 @@ import { Body } from './body.ts'
 import type { ExchangeFlag, ForwardOptions } from './exchange.ts'
 import { INCOMPLETE, REFUSED } from './header-fields.ts'
 import { InputBuffer } from './input-buffer.ts'
+import { writeAndForget } from './large-write.ts'
 import type { HttpLimits } from './limits.ts'
 import { writeRequestHead, writeResponseHead } from './message-writer.ts'
 import { CRLF } from './octets.ts'
@@ -126,7 +127,7 @@ export class Forwarding implements UpstreamUser {
     this.#isHeld = false
     const { socket } = this.#upstream!
     let isTaken = true
-    if (body.passEnd > from) isTaken = socket.write(bytes.subarray(from, body.passEnd))
+    if (body.passEnd > from) isTaken = writeAndForget(socket, bytes, from, body.passEnd)
     if (body.tail.length > 0) isTaken = socket.write(body.tail)
     this.#isUpstreamFull = !isTaken
     this.#requestProgressed()
@@ -237,7 +238,7 @@ export class Forwarding implements UpstreamUser {
       if (output.length > 0) isTaken = output.sendTo(socket)
     } else {
       this.#exchange.sent(size + body.tail.length)
-      isTaken = socket.write(bytes.subarray(from, body.passEnd))
+      isTaken = writeAndForget(socket, bytes, from, body.passEnd)
       if (body.tail.length > 0) isTaken = socket.write(body.tail)
     }
     if (body.isDone) return this.#finish(end < to)

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { free } from './large-write.ts'
 import { EMPTY } from './octets.ts'
 
 /** A buffer that grew beyond this is given up when its exchange ends. */
@@ -42,12 +43,17 @@ export class OutputBuffer {
   sendTo(stream: Writable): boolean {
     const { bytes, length } = this
     this.#sentTo = stream
-    return stream.write(length === bytes.length ? bytes : bytes.subarray(0, length))
+    const message = length === bytes.length ? bytes : bytes.subarray(0, length)
+    if (bytes.length <= KEPT_BYTES) return stream.write(message)
+    return stream.write(message, (error) => !error && this.bytes !== bytes && free(bytes))
   }
 
   /** Between exchanges: a connection that waits does not keep a large buffer. */
   trim(): void {
-    if (this.bytes.length > KEPT_BYTES) this.bytes = EMPTY
+    if (this.bytes.length <= KEPT_BYTES) return
+    const { bytes } = this
+    this.bytes = EMPTY
+    if (this.#sentTo?.writableLength === 0) free(bytes)
   }
 
   #reserve(count: number): void {
