@@ -1,43 +1,9 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
-import { FakeClock } from '@picket/runtime/testing'
-import { listen, RawClient, type ListeningServer } from './testing.ts'
+import { RawClient } from './testing.ts'
 import { startForwarder } from './testing-forwarder.ts'
-
-const get = (path: string, ...fields: string[]): string =>
-  `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields.map((one) => `${one}\r\n`).join('')}\r\n`
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
-const countOf = (text: string, sought: string): number => text.split(sought).length - 1
-
-/** An upstream that keeps what it received and answers as told. */
-async function startUpstream(
-  answer: (socket: Socket, received: string) => void,
-): Promise<ListeningServer & { readonly received: string[]; all(): string }> {
-  const received: string[] = []
-  const server = await listen((socket) => {
-    const index = received.push('') - 1
-    socket.on('data', (piece) => {
-      received[index] += piece.toString('latin1')
-      answer(socket, received[index]!)
-    })
-    socket.on('end', () => socket.end())
-  })
-  return Object.assign(server, {
-    received,
-    all: () => received.join(''),
-  })
-}
-
-/** Answers once per complete head. */
-function answering(response: string): (socket: Socket, received: string) => void {
-  const answered = new WeakMap<Socket, number>()
-  return (socket, received) => {
-    const heads = countOf(received, '\r\n\r\n')
-    for (let n = answered.get(socket) ?? 0; n < heads; n++) socket.write(Buffer.from(response, 'latin1'))
-    answered.set(socket, heads)
-  }
-}
+import { answering, countOf, get, OK, startUpstream } from './testing-upstream.ts'
 
 test('forwards the caller’s own bytes, without what is not for the upstream, with the lines it is given', async () => {
   await using upstream = await startUpstream(answering(OK))
@@ -73,15 +39,15 @@ test('removes the hop-by-hop fields of the response', async () => {
 test('a small exchange is one write in each direction', async () => {
   const writes = { down: 0, up: 0 }
   const counted = (socket: Socket, side: keyof typeof writes): void => {
-    const write = socket.write.bind(socket) as (piece: Buffer) => boolean
-    socket.write = (piece: unknown) => ((writes[side] += 1), write(piece as Buffer))
+    const write = socket.write.bind(socket)
+    socket.write = (piece: string | Uint8Array) => ((writes[side] += 1), write(piece))
   }
   await using upstream = await startUpstream(answering(OK))
   await using server = await startForwarder({ upstreamPort: upstream.port })
   using client = new RawClient(server.port)
   const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc'
   await client.send(post).until((text) => text.endsWith('ok'))
-  counted(server.connections[0]!.socket as Socket, 'down')
+  counted(server.connections[0]!.socket, 'down')
   await client.send(post).until((text) => countOf(text, 'ok') === 2)
   assert.equal(writes.down, 1)
   assert.equal(upstream.received.length, 1)
@@ -92,7 +58,7 @@ test('streams a chunked request and a chunked response byte for byte, trailers i
   const response = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n'
   await using upstream = await startUpstream((socket, received) => {
     if (!received.endsWith('X-Sum: 1\r\n\r\n')) return
-    const pieces = [...(response + body)]
+    const pieces = (response + body).split('')
     const next = (): void => void (pieces.length > 0 && socket.write(pieces.splice(0, 7).join(''), next))
     next()
   })
@@ -216,164 +182,4 @@ test('a trailer that only we may set is refused', async () => {
   const trailer = 'X-Forwarded-Client-Cert: forged'
   client.send(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${trailer}\r\n\r\n`)
   assert.match(await client.untilEnd(), /^HTTP\/1\.1 400 /)
-})
-
-const BAD_RESPONSES = [
-  ['content-length and chunked', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n'],
-  ['two content-lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok'],
-  ['a folded header', 'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nok'],
-  ['an unasked 101', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n'],
-  ['no HTTP', 'SSH-2.0-OpenSSH\r\n'],
-  ['endless interim responses', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(30)],
-] as const
-
-for (const [what, response] of BAD_RESPONSES)
-  test(`an upstream that sends ${what} is a 502`, async () => {
-    await using upstream = await startUpstream(answering(response))
-    await using server = await startForwarder({ upstreamPort: upstream.port })
-    using client = new RawClient(server.port)
-    await client.send(get('/')).until((text) => /HTTP\/1\.1 502 .*error\n$/s.test(text))
-    assert.equal(server.outcomes[0]!.flag, 'upstream_protocol_error')
-    await client.until(() => upstream.sockets.size === 0)
-  })
-
-test('a chunk that the upstream frames badly cuts the caller’s connection', async () => {
-  await using upstream = await startUpstream((socket, received) => {
-    if (!received.endsWith('\r\n\r\n')) return
-    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n')
-    setTimeout(() => socket.write('2 \r\nok\r\n0\r\n\r\n'), 20)
-  })
-  await using server = await startForwarder({ upstreamPort: upstream.port })
-  using client = new RawClient(server.port)
-  const text = await client.send(get('/')).untilEnd()
-  assert.match(text, /2\r\nok\r\n$/)
-  assert.equal(server.outcomes[0]!.flag, 'upstream_protocol_error')
-})
-
-test('an upstream that ends in the middle of a response cuts the caller’s connection', async () => {
-  await using upstream = await startUpstream((socket, received) => {
-    if (received.endsWith('\r\n\r\n')) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')
-  })
-  await using server = await startForwarder({ upstreamPort: upstream.port })
-  using client = new RawClient(server.port)
-  await client.send(get('/')).untilEnd()
-  assert.deepEqual(
-    server.outcomes.map(({ flag, status }) => [flag, status]),
-    [['upstream_reset', 200]],
-  )
-})
-
-test('an upstream that ends before its response is a 502', async () => {
-  for (const half of ['', 'HTTP/1.1 200 OK\r\nContent-', 'HTTP/1.1 100 Continue\r\n\r\n']) {
-    await using upstream = await startUpstream((socket) => void socket.end(half))
-    await using server = await startForwarder({ upstreamPort: upstream.port })
-    using client = new RawClient(server.port)
-    await client.send(get('/')).until((text) => /HTTP\/1\.1 502 .*reset\n$/s.test(text))
-    assert.equal(server.outcomes[0]!.flag, 'upstream_reset')
-  }
-})
-
-test('an upstream that does not answer in time is a 504', async () => {
-  const clock = new FakeClock()
-  await using upstream = await startUpstream(() => {})
-  await using server = await startForwarder({ upstreamPort: upstream.port, clock })
-  using client = new RawClient(server.port)
-  client.send(get('/'))
-  await client.until(() => upstream.all() !== '')
-  await clock.advance(14_500)
-  assert.equal(client.text, '')
-  await clock.advance(1_000)
-  assert.match(await client.until((text) => text.endsWith('timeout\n')), /^HTTP\/1\.1 504 /)
-  assert.equal(server.outcomes[0]!.flag, 'response_timeout')
-  await client.until(() => upstream.sockets.size === 0)
-})
-
-test('a caller whose body stalls is a 408, an upstream whose body stalls is cut', async () => {
-  const clock = new FakeClock()
-  const limits = { bodyIdleTimeoutMs: 5_000 }
-  await using upstream = await startUpstream((socket, received) => {
-    if (received.startsWith('GET')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')
-  })
-  await using server = await startForwarder({ upstreamPort: upstream.port, clock, limits })
-  using client = new RawClient(server.port)
-  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
-  await client.until(() => upstream.all().endsWith('half'))
-  await clock.advance(6_000)
-  assert.match(await client.untilEnd(), /^HTTP\/1\.1 408 /)
-  using other = new RawClient(server.port)
-  await other.send(get('/')).until((text) => text.endsWith('half'))
-  await clock.advance(6_000)
-  await other.untilEnd()
-  assert.deepEqual(
-    server.outcomes.map(({ flag }) => flag),
-    ['body_timeout', 'response_timeout'],
-  )
-})
-
-test('a caller that leaves takes the upstream request with it', async () => {
-  await using upstream = await startUpstream(() => {})
-  await using server = await startForwarder({ upstreamPort: upstream.port })
-  using client = new RawClient(server.port)
-  client.send(get('/'))
-  await client.until(() => upstream.all() !== '')
-  client.socket.resetAndDestroy()
-  await client.until(() => upstream.sockets.size === 0)
-  assert.equal(server.outcomes[0]!.flag, 'client_disconnected')
-})
-
-test('a caller that ends its side in the middle of its body takes the upstream request with it', async () => {
-  await using upstream = await startUpstream(() => {})
-  await using server = await startForwarder({ upstreamPort: upstream.port })
-  using client = new RawClient(server.port)
-  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
-  await client.until(() => upstream.all().endsWith('half'))
-  client.socket.end()
-  await client.until(() => upstream.sockets.size === 0)
-  assert.equal(server.outcomes[0]!.flag, 'client_disconnected')
-})
-
-test('a caller that ended its side is given some time for its answer', async () => {
-  const clock = new FakeClock()
-  const waiting: Socket[] = []
-  await using upstream = await startUpstream((socket) => void waiting.push(socket))
-  await using server = await startForwarder({ upstreamPort: upstream.port, clock })
-  using client = new RawClient(server.port)
-  client.socket.end(get('/'))
-  await client.until(() => waiting.length === 1)
-  await clock.advance(5_000)
-  waiting[0]!.write(OK)
-  assert.match(await client.untilEnd(), /connection: close\r\n\r\nok$/)
-  using gone = new RawClient(server.port)
-  gone.socket.end(get('/'))
-  await gone.until(() => waiting.length === 2)
-  await clock.advance(11_000)
-  await gone.until(() => server.outcomes.length === 2)
-  assert.equal(server.outcomes[1]!.flag, 'client_disconnected')
-})
-
-test('drain ends the connection with the answer in flight', async () => {
-  const waiting: Socket[] = []
-  await using upstream = await startUpstream((socket) => void waiting.push(socket))
-  await using server = await startForwarder({ upstreamPort: upstream.port })
-  using client = new RawClient(server.port)
-  client.send(get('/'))
-  await client.until(() => waiting.length === 1)
-  server.connections[0]!.drain()
-  waiting[0]!.write(OK)
-  assert.match(await client.untilEnd(), /connection: close\r\n\r\nok$/)
-  assert.equal(server.outcomes[0]!.flag, '')
-})
-
-test('destroy records the exchange in flight', async () => {
-  await using upstream = await startUpstream(() => {})
-  await using server = await startForwarder({ upstreamPort: upstream.port })
-  using client = new RawClient(server.port)
-  client.send(get('/'))
-  await client.until(() => upstream.all() !== '')
-  server.connections[0]!.destroy()
-  await client.until((_, { isEnded }) => isEnded && server.closed.count === 1)
-  assert.deepEqual(
-    server.outcomes.map(({ flag }) => flag),
-    ['drained'],
-  )
 })

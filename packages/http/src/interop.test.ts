@@ -67,10 +67,7 @@ function curl(...args: readonly string[]): Promise<string> {
   })
 }
 
-async function withCurl(
-  t: TestContext,
-  run: (url: string, server: Forwarder, app: App) => Promise<void>,
-): Promise<void> {
+async function withCurl(run: (url: string, server: Forwarder, app: App) => Promise<void>): Promise<void> {
   await using app = await startApp()
   await using server = await startForwarder({ upstreamPort: app.port })
   await run(`http://127.0.0.1:${server.port}`, server, app)
