@@ -132,6 +132,59 @@ test('what is no policy bundle is refused whole', async () => {
   assert.deepEqual(await itemsOf('policy', 'list'), before)
 })
 
+interface StatusItem {
+  readonly sidecars: readonly {
+    readonly spiffeId: string
+    readonly connected: boolean
+    readonly ready: boolean
+    readonly svid: { readonly serialNumber: string }
+    readonly resources: readonly { readonly kind: string; readonly state: string }[]
+  }[]
+}
+
+async function untilStatus(
+  accept: (sidecar: StatusItem['sidecars'][number]) => boolean,
+): Promise<StatusItem['sidecars'][number]> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const [status] = await itemsOf<StatusItem>('status')
+    const found = status!.sidecars.find(accept)
+    if (found) return found
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  assert.fail(JSON.stringify(await itemsOf('status')))
+}
+
+test('an app run with a token joins the mesh: status shows it, its certificate is rotated, it leaves', async () => {
+  await itemsOf('policy', 'push', bundle)
+  await itemsOf('entry', 'create', '/fraud', '--selector', 'service:fraud')
+  const [{ token } = { token: '' }] = await itemsOf<{ token: string }>('token', 'create', '--selector', 'service:fraud')
+  const tokenFile = join(scratch.path, 'token')
+  await writeFile(tokenFile, token, { mode: 0o600 })
+  const address = await readFile(join(dataDir, 'operator/address'), 'utf8')
+  const mesh = ['--control-plane', address.trim(), '--trust-domain', 'bank.test', '--join-token-file', tokenFile]
+  const app = ['--trust-bundle', join(dataDir, 'trust-bundle.pem'), '--app', '127.0.0.1:9', '--inbound', '127.0.0.1:0']
+  const listen = ['--advertise', '127.0.0.1:0', '--outbound-listener', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+  const script = "console.log('app is up', process.env.PICKET_OUTBOUND); setInterval(() => {}, 1000)"
+  await using running = new PicketProcess(['run', ...mesh, ...app, ...listen, '--', process.execPath, '-e', script])
+  await running.until(/app is up 127\.0\.0\.1:\d+/)
+  const before = await untilStatus(
+    ({ spiffeId, resources }) =>
+      spiffeId.endsWith('/fraud') &&
+      resources.some(({ kind, state }) => kind === 'policy-bundle' && state === 'synced'),
+  )
+  assert.equal(before.connected, true)
+  const table = (await asOperator('status')).out
+  assert.match(table, /spiffe:\/\/bank\.test\/fraud +127\.0\.0\.1:\d+ .*SYNCED +SYNCED/)
+  assert.match(table, /spiffe:\/\/bank\.test\/fraud is not ready: .*app_unreachable/)
+  assert.deepEqual(await itemsOf('cert', 'rotate', 'fraud'), [{ spiffeId: 'spiffe://bank.test/fraud' }])
+  await untilStatus(
+    ({ spiffeId, svid }) => spiffeId.endsWith('/fraud') && svid.serialNumber !== before.svid.serialNumber,
+  )
+  running.kill('SIGTERM')
+  assert.equal((await running.finished).code, 143)
+  await untilStatus(({ spiffeId, connected }) => spiffeId.endsWith('/fraud') && !connected)
+})
+
 test('rotating whom nobody runs is a finding', async () => {
   const { code, err } = await asOperator('cert', 'rotate', '/payments')
   assert.equal(code, 1)

@@ -4,7 +4,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { FakeClock } from '@picket/runtime/testing'
 import { createScratchFolder, picket, PicketProcess, type Finished, type ScratchFolder } from '../testing.ts'
+import { appEnvironment, untilAppEnds } from './run.ts'
 
 const policy = fileURLToPath(new URL('../../../../policies/authz.bundle.tar.gz', import.meta.url))
 let scratch: ScratchFolder
@@ -102,6 +104,62 @@ test('a sidecar that fails before it is ready means that the app never starts', 
   assert.equal(existsSync(marker), false)
 })
 
+test('a signal before the sidecar is ready ends the wait, and the app never starts', async () => {
+  const marker = join(scratch.path, 'started-early')
+  const bundle = join(scratch.path, 'payments', 'bundle.pem')
+  const away = [
+    '--control-plane',
+    `127.0.0.1:${await freePort()}`,
+    '--trust-domain',
+    'bank.test',
+    '--trust-bundle',
+    bundle,
+  ]
+  const listen = ['--join-token', 'x', '--admin', '127.0.0.1:0', '--outbound-listener', '127.0.0.1:0']
+  const script = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')`
+  const args = ['run', ...away, ...listen, '--log-level', 'debug', '--', process.execPath, '-e', script]
+  await using running = new PicketProcess(args)
+  await running.until(/"level":"warn"/, 'err')
+  running.kill('SIGTERM')
+  const { code, err } = await running.finished
+  assert.equal(code, 143, err)
+  assert.doesNotMatch(err, /^picket: /m)
+  assert.equal(existsSync(marker), false)
+})
+
+test('an app whose sidecar fails is asked to end, then made to, and that is a failure', async () => {
+  const clock = new FakeClock()
+  const received: string[] = []
+  const { promise: exited, resolve: exit } = Promise.withResolvers<number>()
+  const app = {
+    exited,
+    kill(signal: NodeJS.Signals) {
+      received.push(signal)
+      if (signal === 'SIGKILL') exit(137)
+    },
+  }
+  const { promise: closed, reject: fail } = Promise.withResolvers<void>()
+  const ending = assert.rejects(untilAppEnds(app, { closed }, clock), {
+    code: 'ERR_SIDECAR_STOPPED',
+    message: 'the sidecar failed: disk on fire',
+  })
+  fail(new Error('disk on fire'))
+  await clock.advance(9_999)
+  assert.deepEqual(received, ['SIGTERM'])
+  await clock.advance(1)
+  await ending
+  assert.deepEqual([received, clock.pendingMs], [['SIGTERM', 'SIGKILL'], []])
+})
+
+test('secrets that only the sidecar needs do not reach the app', () => {
+  const own = { PICKET_JOIN_TOKEN: 'hunter2', PICKET_SEAL_KEY: 'hunter2', PICKET_LOG_LEVEL: 'warn', PATH: '/bin' }
+  const admin = { host: '127.0.0.1', port: 7490 }
+  const addresses = { inbound: undefined, outbound: [], outboundListener: undefined, admin }
+  const environment = appEnvironment(own, { app: undefined }, { addresses })
+  assert.deepEqual(environment, { PICKET_LOG_LEVEL: 'warn', PATH: '/bin' })
+  assert.equal(own.PICKET_JOIN_TOKEN, 'hunter2')
+})
+
 test('wrong settings mean 2, and no app either', async () => {
   const { code, err } = await runToEnd('process.exit(9)', ['--drain-timeout', 'soon'])
   assert.equal(code, 2)
@@ -109,9 +167,6 @@ test('wrong settings mean 2, and no app either', async () => {
 })
 
 test('an app that is not there is told as a shell would', async () => {
-  const { process } = await startRun('')
-  await using running = process
-  await running.finished
   const file = (name: string): string => join(scratch.path, 'payments', `${name}.pem`)
   const own = ['--svid', file('svid'), '--key', file('key'), '--trust-bundle', file('bundle'), '--policy', policy]
   const listen = ['--inbound', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--app', '127.0.0.1:9']

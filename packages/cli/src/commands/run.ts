@@ -1,5 +1,13 @@
 import { sidecarSettings, startSidecar, type Sidecar } from '@picket/sidecar'
-import { environmentOf, formatHostPort, messageOf, type HostPort, type Setting, type SettingsOf } from '@picket/runtime'
+import {
+  environmentOf,
+  formatHostPort,
+  messageOf,
+  type Clock,
+  type HostPort,
+  type Setting,
+  type SettingsOf,
+} from '@picket/runtime'
 import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
 import { daemonLogger, daemonSettings, loggingSettings } from '../daemon.ts'
@@ -65,10 +73,11 @@ async function runBehindSidecar(
   const environment = appEnvironment(context.environment, settings, sidecar)
   const starting = startApp({ command: cmd, environment, onTerminal: process.stdin.isTTY }, context.signals)
   shutdown[Symbol.dispose]() // from here on the signals are the app's
-  return await untilAppEnds(await starting, sidecar, context)
+  return await untilAppEnds(await starting, sidecar, context.clock)
 }
 
-async function untilAppEnds(app: AppProcess, sidecar: Sidecar, context: CliContext): Promise<number> {
+/** The app's exit code. An app whose sidecar stops first is ended: nobody guards it any more. */
+export async function untilAppEnds(app: AppProcess, sidecar: Pick<Sidecar, 'closed'>, clock: Clock): Promise<number> {
   const failed = sidecar.closed.then(
     () => new CliError('ERR_SIDECAR_STOPPED', 'the sidecar stopped while the app was running'),
     (cause: unknown) => new CliError('ERR_SIDECAR_STOPPED', `the sidecar failed: ${messageOf(cause)}`, { cause }),
@@ -76,7 +85,7 @@ async function untilAppEnds(app: AppProcess, sidecar: Sidecar, context: CliConte
   const first = await Promise.race([app.exited, failed])
   if (typeof first === 'number') return first
   app.kill('SIGTERM')
-  using _force = context.clock.after(APP_GRACE_MS, () => app.kill('SIGKILL'))
+  using _force = clock.after(APP_GRACE_MS, () => app.kill('SIGKILL'))
   await app.exited
   throw first
 }
