@@ -49,9 +49,14 @@ suite('a request through the mesh', () => {
     assert.equal(headers['x-picket-error'], 'no_such_service')
   })
 
-  test('to an app that is down is a 502 with a cause code, and works again when it is back', async () => {
-    const { status, headers } = await mesh.service('accounts').client.get('support-portal', '/health')
-    assert.equal(status, 502)
-    assert.ok(headers['x-picket-error'], 'the error is marked as the mesh’s own')
+  test('to an app that is down is a 502 that says whose fault it is, and works again when the app is back', async () => {
+    const accounts = mesh.service('accounts')
+    const { client } = mesh.service('gateway')
+    await accounts.stopApp()
+    const down = await client.get('accounts', '/accounts/alice')
+    assert.equal(down.status, 502)
+    assert.ok(down.headers['x-picket-error'], 'the error is marked as the mesh’s own')
+    await accounts.startApp()
+    await eventually(async () => (await client.get('accounts', '/accounts/alice')).status === 200 || undefined)
   })
 })

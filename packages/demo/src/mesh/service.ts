@@ -32,6 +32,9 @@ export interface MeshService extends AsyncDisposable {
   restartSidecar(): Promise<void>
   /** Starts the sidecar again after `sidecar.kill()` or `stop()`. */
   startSidecar(): Promise<void>
+  /** The app alone, its sidecar stays. */
+  stopApp(): Promise<void>
+  startApp(): Promise<void>
 }
 
 export interface ServicePlan {
@@ -56,7 +59,9 @@ export async function startService(plan: ServicePlan): Promise<MeshService> {
   await writeFileAtomic(tokenFile, plan.joinToken, 0o600)
   await using stack = new AsyncDisposableStack()
   const app = 'address' in plan.app ? plan.app.address : appAddress
-  await startApp(plan, { app, outbound, directory }, stack)
+  const ownApp = createApp(plan, app, outbound, directory)
+  await ownApp.start()
+  stack.defer(() => ownApp.stop())
 
   const logFile = join(directory, 'sidecar.log')
   const accessLogFile = join(directory, 'access.log')
@@ -80,6 +85,8 @@ export async function startService(plan: ServicePlan): Promise<MeshService> {
     },
     accessLog: () => readAccessLog(accessLogFile),
     startSidecar: start,
+    startApp: () => ownApp.start(),
+    stopApp: () => ownApp.stop(),
     async restartSidecar() {
       await sidecar.stop()
       await start()
@@ -102,33 +109,42 @@ function sidecarFlags(
     'trust-bundle': plan.trustBundle,
     'join-token-file': tokenFile,
     'state-dir': join(directory, 'state'),
-    inbound: formatHostPort(inbound),
-    advertise: formatHostPort(inbound),
-    app: formatHostPort(app),
     'outbound-listener': formatHostPort(outbound),
     admin: formatHostPort(admin),
     'access-log': accessLog,
+    ...(!('callerOnly' in plan.app) && {
+      inbound: formatHostPort(inbound),
+      advertise: formatHostPort(inbound),
+      app: formatHostPort(app),
+    }),
   }
   return [...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]), ...plan.sidecarFlags]
 }
 
-async function startApp(
-  { name, app: options }: ServicePlan,
-  { app, outbound, directory }: { app: HostPort; outbound: HostPort; directory: string },
-  stack: AsyncDisposableStack,
-): Promise<void> {
+interface App {
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+function createApp({ name, app: options }: ServicePlan, app: HostPort, outbound: HostPort, directory: string): App {
   if ('command' in options) {
     const env = { ...options.env, APP_ADDRESS: formatHostPort(app), PICKET_OUTBOUND: formatHostPort(outbound) }
     const logFile = join(directory, 'app.log')
-    const process = startProcess({ name, command: options.command, env, logFile })
-    stack.defer(() => process.stop())
+    let process: MeshProcess | undefined
+    return {
+      start: async () => void (process = startProcess({ name, command: options.command, env, logFile })),
+      stop: async () => process?.stop(),
+    }
   }
   if ('handler' in options) {
     const server = createServer(options.handler)
     server.keepAliveTimeout = 65_000
-    await new Promise<void>((resolve) => server.listen(app.port, app.host, resolve))
-    stack.defer(() => closeServer(server))
+    return {
+      start: () => new Promise<void>((resolve) => server.listen(app.port, app.host, resolve)),
+      stop: () => closeServer(server),
+    }
   }
+  return { start: async () => {}, stop: async () => {} }
 }
 
 function closeServer(server: Server): Promise<void> {
