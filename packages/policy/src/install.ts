@@ -22,6 +22,8 @@ export interface InstallOptions extends ToolchainOptions {
   /** Asset name → SHA-256, hex. */
   readonly checksums?: Readonly<Record<string, string>>
   readonly platform?: { readonly os: string; readonly arch: string }
+  /** A longer download is cut off. */
+  readonly maxBytes?: number
   readonly signal?: AbortSignal
 }
 
@@ -91,7 +93,7 @@ async function downloadRelease(workplace: string, options: InstallOptions): Prom
     throw new PolicyError('ERR_OPA_CHECKSUM', `no SHA-256 is pinned for ${asset} of ${OPA_VERSION}: ${how}`)
   }
   const path = join(workplace, 'opa')
-  const actual = await download(url, path, options.signal)
+  const actual = await download(url, path, options)
   if (actual !== expected) {
     throw new PolicyError('ERR_OPA_CHECKSUM', `${url} has SHA-256 ${actual}, expected ${expected}`)
   }
@@ -100,7 +102,11 @@ async function downloadRelease(workplace: string, options: InstallOptions): Prom
 }
 
 /** Streams `url` to a new private file. Returns its SHA-256. */
-async function download(url: string, path: string, signal?: AbortSignal): Promise<string> {
+async function download(
+  url: string,
+  path: string,
+  { signal, maxBytes = MAX_RELEASE_BYTES }: InstallOptions,
+): Promise<string> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS)
   const hash = createHash('sha256')
   const file = await open(path, 'wx', 0o600)
@@ -110,7 +116,7 @@ async function download(url: string, path: string, signal?: AbortSignal): Promis
     let bytes = 0
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       bytes += chunk.length
-      if (bytes > MAX_RELEASE_BYTES) throw new Error(`it is larger than ${MAX_RELEASE_BYTES} bytes`)
+      if (bytes > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`)
       hash.update(chunk)
       await file.writeFile(chunk)
     }

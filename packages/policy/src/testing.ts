@@ -12,14 +12,14 @@ export function readShippedBundle(): Promise<Buffer> {
   return readFile(`${SHIPPED_POLICIES}/authz.bundle.tar.gz`)
 }
 
-/** A caller `/gateway` of `bank.test` at a service's inbound sidecar. A path of `undefined` is a caller without identity. */
+/** A caller `/gateway` of `bank.test` at a service's inbound sidecar. `null` is a caller without identity. */
 export function createTestContext(
-  callerPath: string | undefined = '/gateway',
+  callerPath: string | null = '/gateway',
   service = 'accounts',
   trustDomain = 'bank.test',
 ): InputContext {
   return {
-    caller: callerPath === undefined ? undefined : parseSpiffeId(`spiffe://${trustDomain}${callerPath}`),
+    caller: callerPath === null ? undefined : parseSpiffeId(`spiffe://${trustDomain}${callerPath}`),
     service,
     serviceId: parseSpiffeId(`spiffe://bank.test/${service}`),
     source: { host: '127.0.0.1', port: 50_000 },
