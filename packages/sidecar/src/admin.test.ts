@@ -52,9 +52,11 @@ function routesWith(reasons: readonly ReadinessReason[]) {
   return {
     readiness,
     routes: createAdminRoutes({
-      ...{ settings, metrics, readiness },
+      settings,
+      metrics,
+      readiness,
       refresh: () => Promise.resolve(),
-      identity: () => ({ svid, bundles: authority.bundles }),
+      identity: createWatch({ svid: createWatch(svid), bundles: createWatch(authority.bundles) }),
     }),
   }
 }

@@ -1,5 +1,6 @@
 import type { BundleSource, Certificate, X509Svid } from '@picket/identity'
 import { formatHostPort, toJson, type AdminRoutes, type HostPort, type Metrics, type Watch } from '@picket/runtime'
+import type { SidecarInputs } from './inputs.ts'
 import type { ReadinessReason } from './readiness.ts'
 import type { SidecarSettings } from './settings.ts'
 
@@ -10,7 +11,7 @@ export interface AdminSubjects {
   /** Brings readiness up to date before it is told. */
   readonly refresh: () => Promise<unknown>
   /** Undefined until there is an identity. */
-  readonly identity: () => { readonly svid: X509Svid; readonly bundles: BundleSource } | undefined
+  readonly identity: Watch<Pick<SidecarInputs, 'svid' | 'bundles'> | undefined>
 }
 
 /** Liveness says that the process turns; readiness says whether calls may be sent to it, and if not, why. */
@@ -28,8 +29,8 @@ export function createAdminRoutes({ settings, metrics, readiness, refresh, ident
       body: metrics.render(),
     }),
     '/certs': () => {
-      const held = identity()
-      return toJson(200, held ? showIdentity(held.svid, held.bundles) : { svid: null, trustBundle: null })
+      const held = identity.value
+      return toJson(200, held ? showIdentity(held.svid.value, held.bundles.value) : { svid: null, trustBundle: null })
     },
     '/config': () => toJson(200, showSettings(settings)),
   }

@@ -14,7 +14,7 @@ import {
   type Tasks,
   type Watch,
 } from '@picket/runtime'
-import { createControlPlaneIssuer, readJoinToken, requestFirstSvid } from './attestation.ts'
+import { createControlPlaneIssuer, createJoinTokens, requestFirstSvid, type JoinTokens } from './attestation.ts'
 import type { ControlPlaneSource, StateConfig } from './config.ts'
 import { createLastGoodFile, type LastGood, type LastGoodFile } from './last-good.ts'
 import { loadPinnedBundle } from './pinned-bundle.ts'
@@ -62,7 +62,8 @@ export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, sig
   const client = opened.use(
     connectControlPlane({ bundles: resources.bundles, svid, clock: deps.clock, logger: deps.logger }, source),
   )
-  const issuer = createIssuer(deps, source, client, svid, resources)
+  const joinTokens = createJoinTokens(source.joinToken, source.joinTokenFile)
+  const issuer = createIssuer(deps, joinTokens, client, svid, resources)
   if (!svid.value) svid.set(await requestFirstSvid({ ...deps, issuer, bundles: resources.bundles }, signal))
   const save = (): void => {
     lastGood?.save(() => ({
@@ -88,7 +89,8 @@ export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, sig
   return {
     svid: held,
     resources,
-    start: (tasks, options) => startTasks(deps, tasks, { client, svid: held, resources, rotation, save }, options),
+    start: (tasks, options) =>
+      startTasks(deps, tasks, { client, svid: held, resources, rotation, joinTokens, save }, options),
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   }
 }
@@ -103,7 +105,7 @@ async function openLastGood(
 
 function createIssuer(
   { clock, logger }: AgentDeps,
-  { joinToken, joinTokenFile }: ControlPlaneSource,
+  joinTokens: JoinTokens,
   client: ControlPlaneClient,
   svid: Watch<X509Svid | undefined>,
   resources: Resources,
@@ -112,7 +114,7 @@ function createIssuer(
     client,
     svid,
     clock,
-    joinToken: () => readJoinToken(joinToken, joinTokenFile),
+    joinTokens,
     async trustBundle(json) {
       try {
         await resources.accept({ kind: 'trust-bundle', revision: '', bytes: Buffer.from(json) })
@@ -166,11 +168,12 @@ interface AgentParts {
   readonly svid: Watch<X509Svid>
   readonly resources: Resources
   readonly rotation: SvidRotation
+  readonly joinTokens: JoinTokens
   readonly save: () => void
 }
 
 function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: AgentOptions): void {
-  const { client, svid, resources, rotation, save } = parts
+  const { client, svid, resources, rotation, joinTokens, save } = parts
   const instanceId = deps.random.uuid()
   const sync = {
     ...deps,
@@ -197,6 +200,9 @@ function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: A
       save()
     },
     rotateNow: () => rotation.rotateNow(),
+    denied: async () => {
+      if (await joinTokens.isFresh()) rotation.rotateNow()
+    },
   }
   tasks.start('svid rotation', (signal) => rotation.run(signal))
   tasks.start('sync', (signal) => runSync(sync, signal))

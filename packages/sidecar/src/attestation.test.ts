@@ -8,34 +8,36 @@ import { createTestAuthority } from '@picket/identity/testing'
 import { RpcError } from '@picket/rpc'
 import { createWatch, Secret } from '@picket/runtime'
 import { createFakeRandom, createRecordingLogger, FakeClock } from '@picket/runtime/testing'
-import { createControlPlaneIssuer, readJoinToken, requestFirstSvid } from './attestation.ts'
+import { createControlPlaneIssuer, createJoinTokens, requestFirstSvid } from './attestation.ts'
 
 const csr = Buffer.from('csr')
 const never = new AbortController().signal
 
-function setUp() {
+function setUp(joinTokens = createJoinTokens(new Secret('token-1'), undefined)) {
   const clock = new FakeClock()
   const authority = createTestAuthority('bank.test', { clock })
   const calls: string[] = []
   const svid = createWatch<X509Svid | undefined>(undefined)
   const answer = { svid: { spiffeId: '', chain: [] } }
+  const denial: { error: RpcError | undefined } = { error: undefined }
   const issuer = createControlPlaneIssuer({
     client: {
-      issue: () => (calls.push('issue'), Promise.resolve(answer)),
+      issue: () => (calls.push('issue'), denial.error ? Promise.reject(denial.error) : Promise.resolve(answer)),
       attest: ({ joinToken }) => (calls.push(`attest ${joinToken}`), Promise.resolve({ ...answer, trustBundle: 'b' })),
     },
     svid,
     clock,
-    joinToken: () => Promise.resolve(new Secret('token-1')),
+    joinTokens,
     trustBundle: (json) => Promise.resolve(void calls.push(`bundle ${json}`)),
   })
-  return { clock, authority, calls, svid, issuer }
+  const holdSvid = (): void => svid.set(authority.issueSvid('/payments', { notAfter: new Date(clock.now() + 1000) }))
+  return { clock, authority, calls, denial, holdSvid, issuer }
 }
 
 test('a join token asks for the first svid, a valid svid for the next, a token again once it has expired', async () => {
   const t = setUp()
   await t.issuer.issue(csr, never)
-  t.svid.set(t.authority.issueSvid('/payments', { notAfter: new Date(t.clock.now() + 1000) }))
+  t.holdSvid()
   await t.issuer.issue(csr, never)
   await t.clock.advance(1000)
   await t.issuer.issue(csr, never)
@@ -43,15 +45,26 @@ test('a join token asks for the first svid, a valid svid for the next, a token a
 })
 
 test('with neither svid nor token nothing is asked', async () => {
+  const t = setUp(createJoinTokens(undefined, undefined))
+  await assert.rejects(t.issuer.issue(csr, never), { code: 'ERR_NO_JOIN_TOKEN' })
+  assert.deepEqual(t.calls, [])
+})
+
+test('a control plane that no longer knows the svid is shown a token, but each token once', async () => {
   const t = setUp()
-  const issuer = createControlPlaneIssuer({
-    client: { attest: () => assert.fail(), issue: () => assert.fail() },
-    svid: t.svid,
-    clock: t.clock,
-    joinToken: () => Promise.resolve(undefined),
-    trustBundle: () => Promise.resolve(),
-  })
-  await assert.rejects(issuer.issue(csr, never), { code: 'ERR_NO_JOIN_TOKEN' })
+  t.holdSvid()
+  t.denial.error = new RpcError('ERR_RPC_DENIED', 'not issued here')
+  await t.issuer.issue(csr, never)
+  await assert.rejects(t.issuer.issue(csr, never), { code: 'ERR_RPC_DENIED' })
+  assert.deepEqual(t.calls, ['issue', 'attest token-1', 'bundle b', 'issue'])
+})
+
+test('an absent control plane costs no token', async () => {
+  const t = setUp()
+  t.holdSvid()
+  t.denial.error = new RpcError('ERR_RPC_UNAVAILABLE', 'away')
+  await assert.rejects(t.issuer.issue(csr, never), { code: 'ERR_RPC_UNAVAILABLE' })
+  assert.deepEqual(t.calls, ['issue'])
 })
 
 test('the first svid is waited for while waiting can help, and not a moment longer', async () => {
@@ -81,17 +94,21 @@ test('the token file is read anew each time, and says what is wrong with it', as
   const dir = await mkdtemp(join(tmpdir(), 'picket-token-'))
   try {
     const file = join(dir, 'token')
-    await assert.rejects(readJoinToken(undefined, file), { code: 'ERR_JOIN_TOKEN_FILE', message: /ENOENT/ })
+    const tokens = createJoinTokens(undefined, file)
+    const take = async (): Promise<string | undefined> => (await tokens.take())?.reveal()
+    assert.equal(await tokens.isFresh(), false)
+    await assert.rejects(take, { code: 'ERR_JOIN_TOKEN_FILE', message: /ENOENT/ })
     await writeFile(file, 'one\n')
-    assert.equal((await readJoinToken(undefined, file))?.reveal(), 'one')
+    assert.equal(await tokens.isFresh(), true)
+    assert.equal(await take(), 'one')
+    assert.equal(await tokens.isFresh(), false)
     await writeFile(file, 'two')
-    assert.equal((await readJoinToken(undefined, file))?.reveal(), 'two')
+    assert.equal(await tokens.isFresh(), true)
+    assert.equal(await take(), 'two')
     for (const content of ['', ' \n', 'two words', 'x'.repeat(600), 'x'.repeat(100_000)]) {
       await writeFile(file, content)
-      await assert.rejects(readJoinToken(undefined, file), { code: 'ERR_JOIN_TOKEN_FILE' })
+      await assert.rejects(take, { code: 'ERR_JOIN_TOKEN_FILE' })
     }
-    assert.equal((await readJoinToken(new Secret('given'), file))?.reveal(), 'given')
-    assert.equal(await readJoinToken(undefined, undefined), undefined)
   } finally {
     await rm(dir, { recursive: true })
   }

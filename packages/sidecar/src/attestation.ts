@@ -21,21 +21,27 @@ export interface ControlPlaneIssuerDeps {
   readonly client: Pick<ControlPlaneClient, 'attest' | 'issue'>
   readonly svid: Watch<X509Svid | undefined>
   readonly clock: Clock
-  readonly joinToken: () => Promise<Secret<string> | undefined>
+  readonly joinTokens: JoinTokens
   /** Offered the trust bundle that comes with a first SVID. */
   readonly trustBundle: (json: string) => Promise<void>
 }
 
 /**
- * The control plane as an issuer: while a valid SVID is held, that SVID asks for its successor; otherwise a join token
- * proves who asks.
+ * The control plane as an issuer: while a valid SVID is held, that SVID asks for its successor; otherwise, and when the
+ * control plane does not know the SVID (any more) and there is a token that was not presented yet, a join token proves
+ * who asks.
  */
 export function createControlPlaneIssuer(deps: ControlPlaneIssuerDeps): SvidIssuer {
+  const { client, clock, joinTokens, svid } = deps
   return {
     async issue(csr, signal) {
-      const held = deps.svid.value
-      if (held && held.notAfter.getTime() > deps.clock.now()) {
-        return (await deps.client.issue({ csr }, { signal })).svid.chain
+      const held = svid.value
+      if (held && held.notAfter.getTime() > clock.now()) {
+        try {
+          return (await client.issue({ csr }, { signal })).svid.chain
+        } catch (thrown) {
+          if (codeOf(thrown) !== 'ERR_RPC_DENIED' || !(await joinTokens.isFresh())) throw thrown
+        }
       }
       const attested = await attest(deps, csr, signal)
       await deps.trustBundle(attested.trustBundle)
@@ -44,15 +50,19 @@ export function createControlPlaneIssuer(deps: ControlPlaneIssuerDeps): SvidIssu
   }
 }
 
-async function attest(deps: ControlPlaneIssuerDeps, csr: Buffer, signal: AbortSignal): Promise<AttestResponse> {
-  const token = await deps.joinToken()
+async function attest(
+  { client, joinTokens }: ControlPlaneIssuerDeps,
+  csr: Buffer,
+  signal: AbortSignal,
+): Promise<AttestResponse> {
+  const token = await joinTokens.take()
   if (!token) {
     throw new SidecarError(
       'ERR_NO_JOIN_TOKEN',
       'no valid svid is held and there is no join token: create one with "picket token create" and give --join-token-file',
     )
   }
-  return deps.client.attest({ joinToken: token.reveal(), csr }, { signal })
+  return client.attest({ joinToken: token.reveal(), csr }, { signal })
 }
 
 /**
@@ -84,14 +94,38 @@ export async function requestFirstSvid(
   }
 }
 
+/** The join token as it was given, or as its file says at the moment: an operator may put a new one there. */
+export interface JoinTokens {
+  /** The token to present now. Throws `ERR_JOIN_TOKEN_FILE`. */
+  take(): Promise<Secret<string> | undefined>
+  /** True when there is a token other than the one presented last: tokens are good for one use. */
+  isFresh(): Promise<boolean>
+}
+
+export function createJoinTokens(joinToken: Secret<string> | undefined, file: string | undefined): JoinTokens {
+  let presented: string | undefined
+  const read = async (): Promise<Secret<string> | undefined> =>
+    joinToken ?? (file === undefined ? undefined : readTokenFile(file))
+  return {
+    async take() {
+      const token = await read()
+      presented = token?.reveal()
+      return token
+    },
+    async isFresh() {
+      try {
+        const token = await read()
+        return token !== undefined && token.reveal() !== presented
+      } catch {
+        return false
+      }
+    },
+  }
+}
+
 const JOIN_TOKEN_BYTES = 1024
 
-/** The token as set, or as its file says now. Throws `ERR_JOIN_TOKEN_FILE`. */
-export async function readJoinToken(
-  joinToken: Secret<string> | undefined,
-  file: string | undefined,
-): Promise<Secret<string> | undefined> {
-  if (joinToken || file === undefined) return joinToken
+async function readTokenFile(file: string): Promise<Secret<string>> {
   try {
     await using handle = await open(file, 'r')
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(JOIN_TOKEN_BYTES), 0, JOIN_TOKEN_BYTES, 0)

@@ -26,7 +26,12 @@ async function setUp(stage: SvidLife = 'fresh') {
   const tasks = createTasks()
   tasks.start('gate', (signal) => gate.run(signal))
   return {
-    ...{ clock, life, events, failures, gate, logger },
+    clock,
+    life,
+    events,
+    failures,
+    gate,
+    logger,
     leave: (count: number) => void (left = count),
     stop: () => tasks[Symbol.asyncDispose](),
     [Symbol.asyncDispose]: () => tasks[Symbol.asyncDispose](),

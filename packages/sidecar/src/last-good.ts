@@ -54,11 +54,39 @@ export interface LastGoodOptions {
 export function createLastGoodFile(deps: LastGoodDeps, { dir, key, trustDomain }: LastGoodOptions): LastGoodFile {
   const { clock, logger } = deps
   const path = join(dir, 'last-good.sealed')
-  const failures = deps.metrics.counter(
-    'picket_last_good_write_failures_total',
-    'Writes of the sealed state that failed',
-  )
   let unreadable = false
+
+  const writer = createWriter(deps, path, async (state) => {
+    if (unreadable) await setAside(path, clock, logger)
+    unreadable = false
+    await writeSealedFile(path, encodeLastGood(state()), PURPOSE, key)
+  })
+
+  return {
+    async load() {
+      try {
+        const state = decodeLastGood(await readSealedFile(path, PURPOSE, key))
+        if (state.trustDomain === trustDomain.name) return state
+        const fault = `it belongs to trust domain ${state.trustDomain}, not ${trustDomain.name}`
+        throw new SidecarError('ERR_LAST_GOOD', fault)
+      } catch (thrown) {
+        if (codeOf(thrown) === 'ENOENT') return undefined
+        unreadable = true
+        logger.warn('the last good state cannot be used, starting without it', { path, error: messageOf(thrown) })
+        return undefined
+      }
+    },
+    ...writer,
+  }
+}
+
+/** One write at a time, of the newest state by then. */
+function createWriter(
+  { clock, logger, metrics }: LastGoodDeps,
+  path: string,
+  write: (state: () => LastGood) => Promise<void>,
+): Pick<LastGoodFile, 'save' | typeof Symbol.asyncDispose> {
+  const failures = metrics.counter('picket_last_good_write_failures_total', 'Writes of the sealed state that failed')
   let wanted: (() => LastGood) | undefined
   let writing = Promise.resolve()
   let busy = false
@@ -68,9 +96,7 @@ export function createLastGoodFile(deps: LastGoodDeps, { dir, key, trustDomain }
     busy = true
     for (let state = take(); state; state = take()) {
       try {
-        if (unreadable) await setAside(path, clock, logger)
-        unreadable = false
-        await writeSealedFile(path, encodeLastGood(state()), PURPOSE, key)
+        await write(state)
       } catch (thrown) {
         failures.add()
         logger.warn('the last good state could not be written', {
@@ -98,24 +124,8 @@ export function createLastGoodFile(deps: LastGoodDeps, { dir, key, trustDomain }
   }
 
   return {
-    async load() {
-      try {
-        const state = decodeLastGood(await readSealedFile(path, PURPOSE, key))
-        if (state.trustDomain === trustDomain.name) return state
-        throw new SidecarError(
-          'ERR_LAST_GOOD',
-          `it belongs to trust domain ${state.trustDomain}, not ${trustDomain.name}`,
-        )
-      } catch (thrown) {
-        if (codeOf(thrown) === 'ENOENT') return undefined
-        unreadable = true
-        logger.warn('the last good state cannot be used, starting without it', { path, error: messageOf(thrown) })
-        return undefined
-      }
-    },
     save,
     async [Symbol.asyncDispose]() {
-      retry?.[Symbol.dispose]()
       await writing
       retry?.[Symbol.dispose]()
     },

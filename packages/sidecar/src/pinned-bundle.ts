@@ -32,5 +32,5 @@ async function readBounded(file: string): Promise<Buffer> {
   await using handle = await open(file, 'r')
   const { size } = await handle.stat()
   if (size > MAX_BYTES) throw new RangeError(`${size} bytes is too large for a trust bundle`)
-  return handle.readFile()
+  return await handle.readFile()
 }

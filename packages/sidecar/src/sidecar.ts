@@ -2,6 +2,7 @@ import type { SpiffeId } from '@picket/identity'
 import {
   createMetrics,
   createTasks,
+  createWatch,
   formatHostPort,
   messageOf,
   startAdmin,
@@ -24,7 +25,7 @@ import type { SidecarInputs } from './inputs.ts'
 import { listenFor } from './listening.ts'
 import { createReadiness, isGuarding, type Readiness, type ReadinessReason } from './readiness.ts'
 import type { OutboundRoute, SidecarSettings } from './settings.ts'
-import { openSource, type Source } from './source.ts'
+import { openSource } from './source.ts'
 import { watchSvidLife } from './svid-life.ts'
 import { createTrafficMetrics } from './traffic-metrics.ts'
 import { openTraffic, tryTrafficPorts } from './traffic.ts'
@@ -107,19 +108,21 @@ async function startParts(
   const { metrics } = deps
   const readiness = stack.use(createReadiness())
   const probe = config.inbound && createAppProbe(deps.clock, config.inbound.app)
-  let source: Source | undefined
+  const identity = createWatch<SidecarInputs | undefined>(undefined)
   const routes = createAdminRoutes({
-    ...{ settings, metrics, readiness },
+    settings,
+    metrics,
+    readiness,
     refresh: async () => probe?.probe(),
-    identity: () => source && { svid: source.inputs.svid.value, bundles: source.inputs.bundles.value },
+    identity,
   })
   const startAt = (address: HostPort) => startAdmin(deps, { address, routes })
   const admin = stack.use(await listenFor({ setting: 'admin', address: config.admin }, startAt))
   await tryTrafficPorts(config)
   const accessLog = stack.use(await createAccessLog(config.accessLog, deps))
-  const opened = stack.use(await openSource(deps, config.source, signal))
-  source = opened
-  const { inputs } = opened
+  const source = stack.use(await openSource(deps, config.source, signal))
+  const { inputs } = source
+  identity.set(inputs)
   const life = stack.use(watchSvidLife(deps, inputs.svid))
   const policy = config.inbound && inputs.policy.engine
   readiness.follow({ ...inputs, life, policy, appReachable: probe?.reachable })
@@ -127,11 +130,11 @@ async function startParts(
   const tasks = stack.use(createTasks())
   const deadline = new AbortController()
   const counts = createTrafficMetrics(metrics)
-  const service = (): string => config.service ?? opened.service()
+  const service = (): string => config.service ?? source.service()
   const options = { config, service, life, deadline: deadline.signal }
   const traffic = stack.use(await openTraffic({ ...deps, metrics: counts, accessLog }, inputs, options))
   if (probe) tasks.start('app probe', (aborted) => probe.run(aborted))
-  opened.start(tasks, {
+  source.start(tasks, {
     advertise: advertisedAt(config, traffic.inbound),
     version: sidecarPackage.version,
     report: () => ({
@@ -202,7 +205,11 @@ function toSidecar(
   const { id } = inputs.svid.value
   logger.info('sidecar listens', { spiffeId: id.uri, ...showAddresses(addresses) })
   return {
-    ...{ id, addresses, readiness, ready, closed },
+    id,
+    addresses,
+    readiness,
+    ready,
+    closed,
     [Symbol.asyncDispose]: () => end(resolve),
   }
 }

@@ -13,7 +13,15 @@ const ORDER: readonly SvidLife[] = ['fresh', 'half', 'late', 'critical', 'expire
 test('the stages begin at 50, 75, 90 and 100 percent', () => {
   const at = (share: number): SvidLife => svidLifeAt(1000, 2000, 1000 + share)
   assert.deepEqual([0, 499, 500, 749, 750, 899, 900, 999, 1000].map(at), [
-    ...['fresh', 'fresh', 'half', 'half', 'late', 'late', 'critical', 'critical', 'expired'],
+    'fresh',
+    'fresh',
+    'half',
+    'half',
+    'late',
+    'late',
+    'critical',
+    'critical',
+    'expired',
   ])
 })
 

@@ -44,7 +44,17 @@ function setUp() {
   const stop = new AbortController()
   const running = rotation.run(stop.signal)
   return {
-    ...{ clock, startMs, authority, logger, asked, keys, issuer, first, svid, deps, rotation },
+    clock,
+    startMs,
+    authority,
+    logger,
+    asked,
+    keys,
+    issuer,
+    first,
+    svid,
+    deps,
+    rotation,
     async [Symbol.asyncDispose]() {
       stop.abort()
       await running

@@ -23,8 +23,13 @@ function setUp(accept: SyncDeps['accept'] = () => Promise.resolve()) {
   const held: { revision: string } = { revision: '' }
   const streams: ReturnType<typeof createStream>[] = []
   let rotations = 0
+  let denials = 0
   const deps: SyncDeps = {
-    ...{ clock, logger, metrics, accept, random: createFakeRandom(0.5) },
+    clock,
+    logger,
+    metrics,
+    accept,
+    random: createFakeRandom(0.5),
     client: {
       sync(signal) {
         const stream = createStream(signal)
@@ -34,22 +39,42 @@ function setUp(accept: SyncDeps['accept'] = () => Promise.resolve()) {
     },
     credentials: [svid],
     hello: () => ({
-      ...{ kind: 'hello', instanceId: 'i', version: '1', advertise: '' },
+      kind: 'hello',
+      instanceId: 'i',
+      version: '1',
+      advertise: '',
       held: held.revision === '' ? [] : [{ kind: 'endpoints', revision: held.revision }],
     }),
     report: () => ({
-      ...{ kind: 'report', svidSerial: '', svidNotAfterMs: 0, keyExchangeGroup: '', ready: true, notReadyReasons: [] },
-      ...{ requestsAllowed: 0, requestsDenied: 0, svidRotations: rotations },
+      kind: 'report',
+      svidSerial: '',
+      svidNotAfterMs: 0,
+      keyExchangeGroup: '',
+      ready: true,
+      notReadyReasons: [],
+      requestsAllowed: 0,
+      requestsDenied: 0,
+      svidRotations: rotations,
     }),
     reportOn: [readiness],
     rotateNow: () => (rotations += 1),
+    denied: () => Promise.resolve(void (denials += 1)),
   }
   const stop = new AbortController()
   const running = runSync(deps, stop.signal)
   return {
-    ...{ clock, logger, metrics, svid, readiness, held, streams },
+    clock,
+    logger,
+    metrics,
+    svid,
+    readiness,
+    held,
+    streams,
     get rotations() {
       return rotations
+    },
+    get denials() {
+      return denials
     },
     async [Symbol.asyncDispose]() {
       stop.abort()
@@ -66,7 +91,9 @@ function createStream(signal: AbortSignal) {
   let onOpen = (): void => {}
   signal.addEventListener('abort', () => resolve(undefined))
   return {
-    ...{ closed, sent, close: resolve },
+    closed,
+    sent,
+    close: resolve,
     open: () => onOpen(),
     push: (revision: string, kind: Resource['kind'] = 'endpoints') =>
       onResource({ kind, revision, bytes: Buffer.alloc(0) }),
@@ -157,7 +184,8 @@ test('a stream that held for a while starts the backoff anew, and hello names wh
   t.streams.at(-1)?.close(undefined)
   await t.clock.advance(375)
   assert.equal(t.streams.length, before + 1)
-  assert.deepEqual((t.streams.at(-1)?.sent[0] as { held: unknown }).held, [{ kind: 'endpoints', revision: 'e5' }])
+  const hello = t.streams.at(-1)?.sent[0]
+  assert.deepEqual(hello?.kind === 'hello' && hello.held, [{ kind: 'endpoints', revision: 'e5' }])
 })
 
 test('a new svid opens the next stream at once, also out of a backoff', async () => {
@@ -171,6 +199,16 @@ test('a new svid opens the next stream at once, also out of a backoff', async ()
   t.svid.set(3)
   await settle()
   assert.equal(t.streams.length, 3)
+})
+
+test('says when the control plane does not take the svid, and only then', async () => {
+  await using t = setUp()
+  t.streams[0]?.close(new RpcError('ERR_RPC_UNAVAILABLE', 'away'))
+  await t.clock.advance(1000)
+  assert.equal(t.denials, 0)
+  t.streams[1]?.close(new RpcError('ERR_RPC_DENIED', 'not issued here'))
+  await settle()
+  assert.equal(t.denials, 1)
 })
 
 test('passes the command to rotate on', async () => {
@@ -203,19 +241,34 @@ test('over the wire: pushes are acknowledged, a rotated svid moves the stream, n
   tasks.start('sync', (signal) =>
     runSync(
       {
-        ...{ client, clock: systemClock, random: createFakeRandom(0), logger: silentLogger, metrics: createMetrics() },
+        client,
+        clock: systemClock,
+        random: createFakeRandom(0),
+        logger: silentLogger,
+        metrics: createMetrics(),
         credentials: [svid, bundles],
         hello: () => ({
-          ...{ kind: 'hello', instanceId: 'i', version: '1', advertise: '127.0.0.1:1' },
+          kind: 'hello',
+          instanceId: 'i',
+          version: '1',
+          advertise: '127.0.0.1:1',
           held: [...held].map(([kind, revision]) => ({ kind, revision })),
         }),
         report: () => ({
-          ...{ kind: 'report', svidSerial: 'a', svidNotAfterMs: 1, keyExchangeGroup: '', ready: true },
-          ...{ notReadyReasons: [], requestsAllowed: 0, requestsDenied: 0, svidRotations: 0 },
+          kind: 'report',
+          svidSerial: 'a',
+          svidNotAfterMs: 1,
+          keyExchangeGroup: '',
+          ready: true,
+          notReadyReasons: [],
+          requestsAllowed: 0,
+          requestsDenied: 0,
+          svidRotations: 0,
         }),
         reportOn: [],
         accept: ({ kind, revision }) => Promise.resolve(void held.set(kind, revision)),
         rotateNow: () => {},
+        denied: () => Promise.resolve(),
       },
       signal,
     ),

@@ -26,6 +26,8 @@ export interface SyncDeps {
   /** Takes a resource over as a whole or throws. */
   readonly accept: (resource: Resource) => Promise<void>
   readonly rotateNow: () => void
+  /** The control plane does not take this SVID. */
+  readonly denied: () => Promise<void>
 }
 
 const RECONNECT = { firstMs: 500, maxMs: 30_000 } as const
@@ -51,6 +53,7 @@ export async function runSync(deps: SyncDeps, signal: AbortSignal): Promise<void
     failures = clock.monotonicMs() - startedMs >= STABLE_MS ? 1 : failures + 1
     const delayMs = backoffMs(failures, RECONNECT, random)
     logger.warn('sync stream ended', { code: codeOf(error), error: error && messageOf(error), retryInMs: delayMs })
+    if (codeOf(error) === 'ERR_RPC_DENIED') await deps.denied()
     await sleepUnlessAborted(clock, delayMs, renewal.signal)
   }
 }
@@ -79,8 +82,8 @@ async function runStream(deps: SyncDeps, signal: AbortSignal): Promise<Error | u
     connected.set(1)
     deps.logger.info('sync stream open')
   })
-  stream.onResource(inbox.put)
-  stream.onRotate(deps.rotateNow)
+  stream.onResource((resource) => inbox.put(resource))
+  stream.onRotate(() => deps.rotateNow())
   stream.send(deps.hello())
   const reporting = report(deps, stream)
   try {

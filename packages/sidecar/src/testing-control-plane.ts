@@ -78,7 +78,12 @@ export async function startTestControlPlane(
   }
   await start()
   return {
-    ...{ authority, streams, calls, behaviour, start, stop },
+    authority,
+    streams,
+    calls,
+    behaviour,
+    start,
+    stop,
     get address() {
       return address
     },
