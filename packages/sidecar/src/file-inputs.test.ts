@@ -22,9 +22,9 @@ import { openFileInputs } from './file-inputs.ts'
 
 interface Files {
   readonly source: FileSource
-  writeSvid(svid: X509Svid): void
-  writeBundle(text: string): void
-  writePolicy(bytes: Uint8Array): void
+  readonly writeSvid: (svid: X509Svid) => void
+  readonly writeBundle: (text: string) => void
+  readonly writePolicy: (bytes: Uint8Array) => void
 }
 
 async function createFiles(t: TestContext, authority: TestAuthority): Promise<Files> {

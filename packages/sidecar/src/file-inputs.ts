@@ -46,12 +46,13 @@ export async function openFileInputs(
   signal: AbortSignal,
 ): Promise<SidecarInputs & AsyncDisposable> {
   const policy = createPolicyStore()
-  const first = await readInputFiles(source, clock)
-  await activatePolicy(policy, source, first)
+  const files = await readInputFiles(source)
+  const first = parseInputs(source, files, clock)
+  await activatePolicy(policy, source, files)
   const svid = createWatch(first.svid)
   const bundles = createWatch<BundleSource>(first.bundles)
   const endpoints = createWatch<Endpoints>({ services: [] })
-  const reloads = createReloader({ clock, logger, metrics }, source, { svid, bundles, policy }, first.digest)
+  const reloads = createReloader({ clock, logger, metrics }, source, { svid, bundles, policy }, files.digest)
   const tasks = createTasks(signal)
   tasks.start('input files', (ending) => watchFiles(filesOf(source), clock, ending, reloads))
   return { svid, bundles, policy, endpoints, [Symbol.asyncDispose]: () => tasks[Symbol.asyncDispose]() }
@@ -77,12 +78,13 @@ function createReloader(
 
   return async () => {
     try {
-      const next = await readInputFiles(source, clock)
-      if (next.digest === digest) return
-      await activatePolicy(policy, source, next)
+      const files = await readInputFiles(source)
+      if (files.digest === digest) return
+      const next = parseInputs(source, files, clock)
+      await activatePolicy(policy, source, files)
       bundles.set(next.bundles)
       svid.set(next.svid)
-      digest = next.digest
+      digest = files.digest
       lastProblem = ''
       taken.add()
       const { id, notAfter } = next.svid
@@ -98,8 +100,9 @@ function createReloader(
 }
 
 interface InputFiles {
-  readonly svid: X509Svid
-  readonly bundles: BundleSet
+  readonly chainPem: Buffer
+  readonly keyPem: Buffer
+  readonly trustBundle: Buffer
   readonly policy: Buffer | undefined
   /** Of all bytes. */
   readonly digest: string
@@ -111,14 +114,26 @@ function filesOf({ svidFile, keyFile, trustBundleFile, policyFile }: FileSource)
 
 const PEM_BYTES = 1024 * 1024
 
-async function readInputFiles(source: FileSource, clock: Clock): Promise<InputFiles> {
+async function readInputFiles(source: FileSource): Promise<InputFiles> {
   const { svidFile, keyFile, trustBundleFile, policyFile } = source
-  const [chainPem, keyPem, bundleText, policy] = await Promise.all([
+  const [chainPem, keyPem, trustBundle, policy] = await Promise.all([
     readBounded('svid', svidFile, PEM_BYTES),
     readBounded('key', keyFile, PEM_BYTES),
     readBounded('trustBundle', trustBundleFile, PEM_BYTES),
     policyFile === undefined ? undefined : readBounded('policy', policyFile, BUNDLE_LIMITS.compressedBytes),
   ])
+  const digest = createHash('sha256')
+  for (const bytes of [chainPem, keyPem, trustBundle, policy ?? '']) digest.update(`${bytes.length} `).update(bytes)
+  return { chainPem, keyPem, trustBundle, policy, digest: digest.digest('hex') }
+}
+
+interface Identity {
+  readonly svid: X509Svid
+  readonly bundles: BundleSet
+}
+
+function parseInputs(source: FileSource, { chainPem, keyPem, trustBundle }: InputFiles, clock: Clock): Identity {
+  const { svidFile, trustBundleFile } = source
   const svid = within('svid', svidFile, () =>
     parseX509Svid(parseCertificatesPem(chainPem.toString('utf8')), parsePrivateKeyPem(keyPem.toString('utf8'))),
   )
@@ -126,12 +141,10 @@ async function readInputFiles(source: FileSource, clock: Clock): Promise<InputFi
   if (svid.id.trustDomain.name !== trustDomain.name) {
     throw refused('svid', svidFile, `${svid.id.uri} is not of the trust domain ${trustDomain.name}`)
   }
-  const bundles = within('trustBundle', trustBundleFile, () => parseBundle(bundleText.toString('utf8'), trustDomain))
+  const bundles = within('trustBundle', trustBundleFile, () => parseBundle(trustBundle.toString('utf8'), trustDomain))
   const verdict = verifyX509Svid(svid.chain, bundles, new Date(clock.now()))
   if (verdict.kind === 'refused') throw refused('svid', svidFile, verdict.message)
-  const digest = createHash('sha256')
-  for (const bytes of [chainPem, keyPem, bundleText, policy ?? '']) digest.update(`${bytes.length} `).update(bytes)
-  return { svid, bundles, policy, digest: digest.digest('hex') }
+  return { svid, bundles }
 }
 
 async function activatePolicy(store: PolicyStore, { policyFile }: FileSource, { policy }: InputFiles): Promise<void> {

@@ -1,6 +1,6 @@
 /*
- * Access records as bytes in one preallocated buffer. A line built from strings costs about 4 µs to concatenate, flatten
- * and encode; the same bytes copied into place cost well under 1 µs (measured beside each other, test/bench).
+ * Access records as bytes in one preallocated buffer: the constant parts are copied into place, the rest is written digit
+ * by digit. The same line through JSON.stringify takes five times as long (7.4 against 1.3 µs in one run).
  */
 
 const QUOTE = 0x22
