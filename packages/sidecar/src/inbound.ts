@@ -26,7 +26,12 @@ import type { AccessLog } from './access-log.ts'
 import { connectionFields, type RequestRecord } from './access-record.ts'
 import type { Connections, LiveConnection } from './connections.ts'
 import type { DecisionFieldsCache } from './decision-fields.ts'
-import { createForwardedIdentity, IDENTITY_HEADERS, type ForwardedIdentity } from './forwarded-identity.ts'
+import {
+  createForwardedIdentity,
+  IDENTITY_HEADERS,
+  OWN_RESPONSE_HEADERS,
+  type ForwardedIdentity,
+} from './forwarded-identity.ts'
 import type { SidecarInputs } from './inputs.ts'
 import { deny, errorAnswer, type OwnAnswer } from './refusal.ts'
 import type { RequestIds } from './request-id.ts'
@@ -104,6 +109,7 @@ class InboundConnection implements ServerConnectionHandler, LiveConnection, Requ
       removeRequestHeaders: IDENTITY_HEADERS,
       addRequestHeaders: this.#identity.requestLines,
       addRequestHeadersLength: this.#identity.requestLines.length,
+      removeResponseHeaders: OWN_RESPONSE_HEADERS,
       addResponseHeaders: this.#identity.responseLines,
     }
     metrics.connectionOpened('inbound')
