@@ -32,8 +32,8 @@ function parseLoad(output: string): Load {
   return {
     requests: number(/(\d+) requests in/),
     requestsPerSecond: number(/Requests\/sec:\s+([\d.]+)/),
-    p50Ms: milliseconds(/50%\s+(\S+)/.exec(output)?.[1]),
-    p99Ms: milliseconds(/99%\s+(\S+)/.exec(output)?.[1]),
+    p50Ms: milliseconds(/^\s+50%\s+(\S+)/m.exec(output)?.[1]),
+    p99Ms: milliseconds(/^\s+99%\s+(\S+)/m.exec(output)?.[1]),
     failures:
       number(/Non-2xx or 3xx responses: (\d+)/) +
       (socketErrors?.slice(1).reduce((sum, count) => sum + Number(count), 0) ?? 0),
