@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { parseSpiffeId } from '@picket/identity'
-import type { RequestHead } from '@picket/http'
+import { parseRequestHead, type RequestHead } from '@picket/http'
 import { toPolicyInput, type InputContext } from './input.ts'
 import { NOT_REPRESENTABLE } from './json-bytes.ts'
 import { Projection } from './projection.ts'
 import { pick, WHOLE_INPUT, type InputReference } from './reference.ts'
 import { createTestContext, createTestHead } from './testing.ts'
-import { anyParsedHead, anyRawHead, anyReferences, RawHead } from './testing-heads.ts'
+import { RawHead } from './testing-heads.ts'
 
 const anyContext: fc.Arbitrary<InputContext> = fc.record({
   caller: fc.constantFrom(
@@ -23,6 +23,101 @@ const anyContext: fc.Arbitrary<InputContext> = fc.record({
   destination: fc.constantFrom(undefined, { host: '127.0.0.1', port: 7443 }),
   direction: fc.constantFrom('inbound', 'outbound'),
 })
+
+const latin1 = fc.string({
+  unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+  maxLength: 12,
+})
+const pathPiece = fc.constantFrom(
+  '/',
+  'a',
+  'accounts',
+  '.',
+  '..',
+  '%41',
+  '%2F',
+  '%C3%A9',
+  '%ff',
+  '%',
+  '"',
+  '\\',
+  ' ',
+  '~',
+)
+const headerName = fc.constantFrom('host', 'x-role', 'x-user', 'accept', 'x-request-id', '__proto__', 'constructor')
+
+/** Heads of whatever bytes. */
+const anyRawHead: fc.Arbitrary<RequestHead> = fc
+  .record({
+    method: fc.oneof(fc.constantFrom('GET', 'POST'), latin1),
+    path: fc.oneof(
+      fc.array(pathPiece, { maxLength: 6 }).map((pieces) => `/${pieces.join('')}`),
+      latin1,
+    ),
+    query: fc.option(fc.oneof(fc.webQueryParameters(), latin1), { nil: undefined }),
+    headers: fc.array(fc.tuple(headerName, latin1), { maxLength: 5 }),
+    version: fc.constantFrom('1.0' as const, '1.1' as const),
+  })
+  .map(({ method, path, query, headers, version }) => new RawHead(method, path, query, headers, version))
+
+/** Heads as they come over the wire and through http. */
+const anyParsedHead: fc.Arbitrary<RequestHead> = fc
+  .record({
+    method: fc.constantFrom('GET', 'POST', 'DELETE'),
+    path: fc.array(
+      fc.constantFrom('accounts', 'payments', 'entries', 'health', 'a%20b', 'alice', '%C3%A9', '%FF', '"'),
+      { maxLength: 4 },
+    ),
+    slash: fc.boolean(),
+    query: fc.option(fc.webQueryParameters(), { nil: undefined }),
+    headers: fc.array(
+      fc.tuple(
+        headerName.filter((name) => name !== 'host'),
+        fc.base64String(),
+      ),
+      { maxLength: 4 },
+    ),
+  })
+  .map(({ method, path, slash, query, headers }) => {
+    const target = `/${path.join('/')}${slash && path.length > 0 ? '/' : ''}${query === undefined ? '' : `?${query}`}`
+    const lines = [`${method} ${target} HTTP/1.1`, 'host: a', ...headers.map(([name, value]) => `${name}: ${value}`)]
+    return parseRequestHead(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
+  })
+  .filter((head) => head !== undefined && !('kind' in head)) as fc.Arbitrary<RequestHead>
+
+const referencePaths: readonly InputReference[] = [
+  [],
+  ['caller'],
+  ['caller', 'path'],
+  ['caller', 'segments'],
+  ['service', 'name'],
+  ['direction'],
+  ['source_principal'],
+  ['attributes'],
+  ['attributes', 'source', 'principal'],
+  ['attributes', 'destination', 'address', 'socketAddress', 'portValue'],
+  ['attributes', 'request'],
+  ['attributes', 'request', 'http', 'method'],
+  ['attributes', 'request', 'http', 'path'],
+  ['attributes', 'request', 'http', 'host'],
+  ['attributes', 'request', 'http', 'scheme'],
+  ['attributes', 'request', 'http', 'protocol'],
+  ['attributes', 'request', 'http', 'query'],
+  ['attributes', 'request', 'http', 'headers'],
+  ['attributes', 'request', 'http', 'headers', 'host'],
+  ['attributes', 'request', 'http', 'headers', 'x-role'],
+  ['attributes', 'request', 'http', 'headers', 'x-user'],
+  ['attributes', 'request', 'http', 'headers', 'x-request-id'],
+  ['attributes', 'request', 'http', 'headers', '__proto__'],
+  ['attributes', 'request', 'http', 'headers', ':path'],
+  ['parsed_path'],
+  ['parsed_path', '0'],
+  ['parsed_query'],
+  ['parsed_query', 'a'],
+  ['no', 'such', 'field'],
+]
+
+const anyReferences: fc.Arbitrary<InputReference[]> = fc.subarray([...referencePaths])
 
 /** The document as written, parsed again; undefined when it has no form. */
 function write(references: readonly InputReference[], context: InputContext, head: RequestHead): unknown {

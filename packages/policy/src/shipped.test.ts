@@ -11,7 +11,6 @@ import { toPolicyInput, type InputContext } from './input.ts'
 import { digestSources, readSources } from './sources.ts'
 import { createTestContext, createTestHead, readShippedBundle, SHIPPED_POLICIES } from './testing.ts'
 import { buildTraps, loadTraps, TRAPS_FOLDER, updateTraps } from './testing-fixtures.ts'
-import { anyParsedHead } from './testing-heads.ts'
 import { testPolicies } from './test-runner.ts'
 import { findOpa, OPA_MISSING_HINT } from './toolchain.ts'
 
@@ -96,16 +95,31 @@ function sortRoles(detail: string): string {
   return detail.replace(/(?<=roles ).*/, (roles) => roles.split(', ').sort().join(', '))
 }
 
-const anyCall: fc.Arbitrary<readonly [InputContext, RequestHead]> = fc.tuple(
-  fc
-    .tuple(
-      fc.constantFrom('/gateway', '/payments', '/support-portal', '/x/gateway', '', null),
-      fc.constantFrom('accounts', 'payments', 'ledger', 'fraud', 'gateway', 'unheard-of'),
-      fc.constantFrom('bank.test', 'bank.test', 'bank.test', 'other.test'),
-    )
-    .map(([caller, callee, domain]) => createTestContext(caller, callee, domain)),
-  anyParsedHead,
-)
+const anyContext = fc
+  .tuple(
+    fc.constantFrom('/gateway', '/payments', '/support-portal', '/x/gateway', '', null),
+    fc.constantFrom('accounts', 'payments', 'ledger', 'fraud', 'gateway', 'unheard-of'),
+    fc.constantFrom('bank.test', 'bank.test', 'bank.test', 'other.test'),
+  )
+  .map(([caller, callee, domain]) => createTestContext(caller, callee, domain))
+
+const anyHead = fc
+  .record({
+    method: fc.constantFrom('GET', 'POST', 'DELETE'),
+    path: fc.oneof(
+      fc.constantFrom('accounts/alice', 'payments', 'entries', 'checks', 'health'),
+      fc
+        .array(fc.constantFrom('accounts', 'payments', 'a%20b', '%C3%A9', '%FF', '{id}'), {
+          minLength: 1,
+          maxLength: 3,
+        })
+        .map((segments) => segments.join('/')),
+    ),
+    end: fc.constantFrom('', '', '/', '?a=1', '?a;b'),
+  })
+  .map(({ method, path, end }) => createTestHead(`${method} /${path}${end}`))
+
+const anyCall: fc.Arbitrary<readonly [InputContext, RequestHead]> = fc.tuple(anyContext, anyHead)
 
 test('deciding on bytes is the same as evaluating the plain input', () => {
   fc.assert(
