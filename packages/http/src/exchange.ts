@@ -27,6 +27,8 @@ export interface ForwardOptions {
   /** Valid header lines, each ending in CRLF, appended to the forwarded head. Reusable once `forward` returned. */
   readonly addRequestHeaders: Buffer
   readonly addRequestHeadersLength: number
+  /** Removed from the response, besides the hop-by-hop ones: what only we may say. Also refused as its trailers. */
+  readonly removeResponseHeaders?: HeaderNameSet
   /** Valid header lines appended to the response head. Must stay unchanged until the exchange ends. */
   readonly addResponseHeaders?: Buffer
 }

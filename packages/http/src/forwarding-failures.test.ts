@@ -61,6 +61,17 @@ test('an upstream that ends before its response is a 502', async () => {
   }
 })
 
+test('the server says what its failures look like', async () => {
+  await using server = await startForwarder({
+    pool: { prepare: () => ({ flag: 'upstream_untrusted', message: 'wrong id' }) },
+    upstreamPort: 1,
+    failureAnswer: (flag, status) => ({ headers: [['x-error', flag]], body: `{"status":${status}}` }),
+  })
+  using client = new RawClient(server.port)
+  const text = await client.send(get('/')).until((text) => text.endsWith('}'))
+  assert.match(text, /^HTTP\/1\.1 502 Bad Gateway\r\nx-error: upstream_connect_failed\r\n.*\r\n\r\n\{"status":502\}$/s)
+})
+
 test('an upstream that does not answer in time is a 504', async () => {
   const clock = new FakeClock()
   await using upstream = await startUpstream(() => {})

@@ -36,6 +36,25 @@ test('removes the hop-by-hop fields of the response', async () => {
   assert.equal(text, 'HTTP/1.1 200 OK\r\nX-End: 2\r\nContent-Length: 0\r\n\r\n')
 })
 
+test('removes from the response what only we may say, and refuses it as its trailer', async () => {
+  const response = 'HTTP/1.1 200 OK\r\nX-Verdict: forged\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n'
+  await using upstream = await startUpstream((socket, received) => {
+    if (received.endsWith('\r\n\r\n'))
+      socket.write(`${response}${received.includes('/bad') ? 'x-verdict: 1\r\n' : ''}\r\n`)
+  })
+  await using server = await startForwarder({
+    upstreamPort: upstream.port,
+    removeResponseHeaders: ['x-verdict'],
+    addResponseHeaders: 'x-verdict: ours\r\n',
+  })
+  using client = new RawClient(server.port)
+  const text = await client.send(get('/')).until((text) => text.endsWith('0\r\n\r\n'))
+  const fields = 'X-A: 1\r\nTransfer-Encoding: chunked\r\nx-verdict: ours\r\n'
+  assert.equal(text, `HTTP/1.1 200 OK\r\n${fields}\r\n0\r\n\r\n`)
+  await client.send(get('/bad')).untilEnd()
+  assert.equal(server.outcomes[1]!.flag, 'upstream_protocol_error')
+})
+
 test('a small exchange is one write in each direction', async () => {
   const writes = { down: 0, up: 0 }
   const counted = (socket: Socket, side: keyof typeof writes): void => {

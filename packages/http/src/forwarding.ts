@@ -182,7 +182,7 @@ export class Forwarding implements UpstreamUser {
     }
     if (head.version === '1.0') return true
     output.begin()
-    writeResponseHead(output, this.#response, '', false, undefined)
+    writeResponseHead(output, this.#response, '', false, this.#options!.removeResponseHeaders)
     this.#exchange.sent(output.length)
     output.sendTo(socket)
     return true
@@ -202,6 +202,8 @@ export class Forwarding implements UpstreamUser {
     if (framing.chunked && head.version === '1.0') return exchange.fail('upstream_protocol_error', 'chunked for 1.0')
     this.#becomesChunked = isUnframed && head.version === '1.1'
     this.#keepsClient = exchange.mayKeepConnection && (!isUnframed || this.#becomesChunked)
+    const { removeResponseHeaders, addResponseHeaders } = this.#options!
+    this.#responseBody.forbiddenTrailers = removeResponseHeaders
     this.hasAnswered = true
     this.#partial.clear()
     exchange.answered(response.status)
@@ -211,7 +213,8 @@ export class Forwarding implements UpstreamUser {
       response,
       exchange.connectionLine(this.#keepsClient),
       this.#becomesChunked,
-      this.#options!.addResponseHeaders,
+      removeResponseHeaders,
+      addResponseHeaders,
     )
     this.#relayPiece(bytes, from, to, isShared)
   }

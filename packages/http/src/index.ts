@@ -12,4 +12,9 @@ export { createHeaderNameSet, type HeaderNameSet } from './header-name-set.ts'
 export { DEFAULT_LIMITS, type HttpLimits } from './limits.ts'
 export { HTTP_REFUSAL_CODES, type HttpRefusal, type HttpRefusalCode } from './refusal.ts'
 export { parseRequestHead, type RequestHead } from './request-head.ts'
-export { serveConnection, type ServerConnection, type ServerConnectionHandler } from './server-connection.ts'
+export {
+  serveConnection,
+  type FailureAnswer,
+  type ServerConnection,
+  type ServerConnectionHandler,
+} from './server-connection.ts'

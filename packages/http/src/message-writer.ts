@@ -34,7 +34,8 @@ export function writeResponseHead(
   head: ScannedResponseHead,
   connection: ConnectionLine,
   becomesChunked: boolean,
-  lines: Buffer | undefined,
+  remove?: HeaderNameSet,
+  lines?: Buffer,
 ): void {
   let from = head.start
   if (head.minorVersion === 0 || head.reasonStart === head.start + 12) {
@@ -43,7 +44,7 @@ export function writeResponseHead(
     out.append(SPACE)
     from = head.reasonStart
   }
-  appendKept(out, head.bytes, from, head.fields, head.fieldsEnd, undefined)
+  appendKept(out, head.bytes, from, head.fields, head.fieldsEnd, remove)
   if (becomesChunked) out.append(TRANSFER_ENCODING_CHUNKED)
   if (connection !== '') out.append(connection === 'close' ? CONNECTION_CLOSE : CONNECTION_KEEP_ALIVE)
   if (lines !== undefined) out.append(lines)

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { messageOf, type Clock } from '@picket/runtime'
-import type { Exchange, ExchangeOutcome } from './exchange.ts'
+import type { Exchange, ExchangeFlag, ExchangeOutcome } from './exchange.ts'
 import { INCOMPLETE, REFUSED } from './header-fields.ts'
 import { InputBuffer } from './input-buffer.ts'
 import type { HttpLimits } from './limits.ts'
@@ -21,6 +21,16 @@ export interface ServerConnectionHandler {
   /** Malformed bytes: already answered with `connection: close`. Nothing was or will be forwarded for them. */
   onRefused(refusal: HttpRefusal): void
   onClose?(): void
+  /**
+   * What this package answers itself when a forwarded exchange fails or runs out of time; a plain line of text when not
+   * given. The headers must be sendable.
+   */
+  failureAnswer?(flag: ExchangeFlag, status: number): FailureAnswer
+}
+
+export interface FailureAnswer {
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: string
 }
 
 export interface ServerConnection {
@@ -206,6 +216,11 @@ class HttpServerConnection implements ServerConnection, ExchangeConnection, Dead
     this.#handler.onOutcome(this.#exchange, outcome)
   }
 
+  failureAnswer(flag: ExchangeFlag, status: number): FailureAnswer {
+    const asked = this.#handler.failureAnswer?.(flag, status)
+    return asked ?? { headers: PLAIN_TEXT, body: `picket: ${flag.replaceAll('_', ' ')}\n` }
+  }
+
   exchangeEnded(keepsConnection: boolean): void {
     if (this.#phase === 'closed') return
     this.#lastMs = Infinity
@@ -226,7 +241,7 @@ class HttpServerConnection implements ServerConnection, ExchangeConnection, Dead
   #refuse(code: HttpRefusalCode): void {
     const refusal = refusalOf(code)
     this.output.begin()
-    writeOwnResponse(this.output, refusal.status, REFUSAL_HEADERS, `picket: ${refusal.message}\n`, 'close', false)
+    writeOwnResponse(this.output, refusal.status, PLAIN_TEXT, `picket: ${refusal.message}\n`, 'close', false)
     this.output.sendTo(this.socket)
     this.#startClosing()
     this.#handler.onRefused(refusal)
@@ -290,4 +305,4 @@ class HttpServerConnection implements ServerConnection, ExchangeConnection, Dead
   }
 }
 
-const REFUSAL_HEADERS = [['content-type', 'text/plain; charset=utf-8']] as const
+const PLAIN_TEXT = [['content-type', 'text/plain; charset=utf-8']] as const

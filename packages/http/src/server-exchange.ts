@@ -24,6 +24,10 @@ export interface ExchangeConnection {
   readonly limits: HttpLimits
   setDeadline(spanMs: number): void
   outcome(outcome: ExchangeOutcome): void
+  failureAnswer(
+    flag: ExchangeFlag,
+    status: number,
+  ): { readonly headers: readonly (readonly [string, string])[]; readonly body: string }
   /** The exchange is over and its answer handed to the socket. */
   exchangeEnded(keepsConnection: boolean): void
   /** Looks again at what can be done with waiting input. */
@@ -49,8 +53,6 @@ const FAILURE_STATUS = {
   client_disconnected: 499,
   '': 500,
 } as const satisfies Record<ExchangeFlag, number>
-
-const PLAIN_TEXT = [['content-type', 'text/plain; charset=utf-8']] as const
 
 type Stage = 'waiting' | 'forwarding' | 'draining' | 'ended'
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -176,7 +178,7 @@ export class ServerExchange implements Exchange {
     this.#outcome.flag = flag
     this.#outcome.detail = detail
     if (this.#forwarding.hasAnswered) return this.#cut()
-    this.#answer(FAILURE_STATUS[flag], PLAIN_TEXT, `picket: ${flag.replaceAll('_', ' ')}\n`, flag !== 'body_timeout')
+    this.#answerFailure(flag, FAILURE_STATUS[flag], flag !== 'body_timeout')
   }
 
   /** The body's framing is bad: the upstream never gets a complete request. */
@@ -186,8 +188,7 @@ export class ServerExchange implements Exchange {
     this.#outcome.flag = 'request_refused'
     this.#outcome.detail = code
     if (hasAnswered) return this.#cut()
-    const refusal = refusalOf(code)
-    this.#answer(refusal.status, PLAIN_TEXT, `picket: ${refusal.message}\n`, false)
+    this.#answerFailure('request_refused', refusalOf(code).status, false)
   }
 
   /** The handler threw: the one thing here that is nobody's bytes' fault. */
@@ -196,7 +197,7 @@ export class ServerExchange implements Exchange {
     if (this.#stage !== 'waiting') return
     this.#outcome.flag = 'internal_error'
     this.#outcome.detail = detail
-    this.#answer(500, PLAIN_TEXT, 'picket: internal error\n')
+    this.#answerFailure('internal_error', FAILURE_STATUS.internal_error, true)
   }
 
   expired(nowMs: number): void {
@@ -213,7 +214,7 @@ export class ServerExchange implements Exchange {
   #timeOut(flag: ExchangeFlag): void {
     if (this.#stage === 'forwarding') return this.fail(flag, 'out of time')
     this.#outcome.flag = flag
-    this.#answer(FAILURE_STATUS[flag], PLAIN_TEXT, `picket: ${flag.replaceAll('_', ' ')}\n`, false)
+    this.#answerFailure(flag, FAILURE_STATUS[flag], false)
   }
 
   /** The connection is gone, or must go because the caller is. */
@@ -227,6 +228,11 @@ export class ServerExchange implements Exchange {
 
   clientDrained(): void {
     if (this.#stage === 'forwarding') this.#forwarding.clientDrained()
+  }
+
+  #answerFailure(flag: ExchangeFlag, status: number, mayKeep: boolean): void {
+    const { headers, body } = this.#connection.failureAnswer(flag, status)
+    this.#answer(status, headers, body, mayKeep)
   }
 
   #answer(

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import net, { type Socket } from 'node:net'
 import { test } from 'node:test'
-import tls, { type TLSSocket } from 'node:tls'
 import fc from 'fast-check'
 import { listen, RawClient } from './testing.ts'
 import { startForwarder } from './testing-forwarder.ts'
+import { connectTls, listenTls } from './testing-tls.ts'
 
 const MIB = 2 ** 20
 const TOTAL = 64 * MIB
@@ -115,27 +115,6 @@ test('a caller that stops reading stops the upstream', async () => {
   assert.equal(server.outcomes[0]!.flag, 'client_disconnected')
 })
 
-/** TLS without certificates: both ends know a key. What the sockets do is the same. */
-const PSK = { ciphers: 'PSK', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
-const KEY = { psk: Buffer.alloc(32, 7), identity: 'test' }
-
-async function listenTls(onSocket: (socket: TLSSocket) => void): Promise<AsyncDisposable & { readonly port: number }> {
-  const server = tls.createServer({ ...PSK, pskCallback: () => KEY.psk, pskIdentityHint: 'test' }, (socket) => {
-    socket.on('error', () => {})
-    onSocket(socket)
-  })
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => sockets.add(socket))
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (server.address() as net.AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
-
 for (const usesSharedReads of [true, false])
   test(`streams to and from a TLS upstream ${usesSharedReads ? 'with' : 'without'} shared reads`, async () => {
     const size = 300_000
@@ -152,15 +131,7 @@ for (const usesSharedReads of [true, false])
     await using server = await startForwarder({
       pool: {
         readyEvent: 'secureConnect',
-        connect: (read) =>
-          tls.connect({
-            ...PSK,
-            pskCallback: () => KEY,
-            port: upstream.port,
-            host: '127.0.0.1',
-            checkServerIdentity: () => undefined,
-            ...(usesSharedReads ? read : {}),
-          }),
+        connect: (read) => connectTls(upstream.port, usesSharedReads ? read : {}),
       },
     })
     using client = new RawClient(server.port)

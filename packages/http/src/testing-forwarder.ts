@@ -1,12 +1,14 @@
-import net from 'node:net'
+import net, { type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { systemClock, type Clock } from '@picket/runtime'
 import { createUpstreamPool, type UpstreamPool, type UpstreamPoolOptions } from './connection-pool.ts'
 import type { Exchange, ExchangeOutcome } from './exchange.ts'
 import { createHeaderNameSet } from './header-name-set.ts'
 import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts'
 import type { HttpRefusalCode } from './refusal.ts'
-import { serveConnection, type ServerConnection } from './server-connection.ts'
-import { listen, type ListeningServer } from './testing.ts'
+import { serveConnection, type ServerConnection, type ServerConnectionHandler } from './server-connection.ts'
+import { listen } from './testing.ts'
+import { listenTls } from './testing-tls.ts'
 
 /** A server made of this package's parts: forwards everything to one upstream and remembers what it was told. */
 export interface Forwarder extends AsyncDisposable {
@@ -19,6 +21,8 @@ export interface Forwarder extends AsyncDisposable {
 }
 
 export interface ForwarderOptions {
+  /** Callers come over TLS (`connectTls`). */
+  readonly isTls?: boolean
   readonly upstreamPort?: number
   readonly limits?: Partial<HttpLimits>
   readonly clock?: Clock
@@ -26,6 +30,8 @@ export interface ForwarderOptions {
   /** Lines for the forwarded request and response heads. */
   readonly addRequestHeaders?: string
   readonly addResponseHeaders?: string
+  readonly removeResponseHeaders?: readonly string[]
+  readonly failureAnswer?: NonNullable<ServerConnectionHandler['failureAnswer']>
   /** Instead of forwarding. */
   readonly onRequest?: (exchange: Exchange, forward: () => void) => void
 }
@@ -54,12 +60,13 @@ export async function startForwarder(options: ForwarderOptions): Promise<Forward
     addRequestHeaders: lines,
     addRequestHeadersLength: lines.length,
     addResponseHeaders: Buffer.from(options.addResponseHeaders ?? '', 'latin1'),
+    removeResponseHeaders: createHeaderNameSet(options.removeResponseHeaders ?? []),
   }
   const outcomes: ExchangeOutcome[] = []
   const refusals: HttpRefusalCode[] = []
   const connections: ServerConnection[] = []
   const closed = { count: 0 }
-  const server: ListeningServer = await listen((socket) => {
+  const accept = (socket: Socket | TLSSocket): void => {
     const handler = {
       onRequest(exchange: Exchange): void {
         const forward = (): void => exchange.forward(forwardOptions)
@@ -69,9 +76,11 @@ export async function startForwarder(options: ForwarderOptions): Promise<Forward
       onOutcome: (_: Exchange, outcome: ExchangeOutcome): void => void outcomes.push({ ...outcome }),
       onRefused: ({ code }: { code: HttpRefusalCode }): void => void refusals.push(code),
       onClose: (): void => void (closed.count += 1),
+      ...(options.failureAnswer && { failureAnswer: options.failureAnswer }),
     }
     connections.push(serveConnection(socket, handler, { limits, clock }))
-  })
+  }
+  const server = await (options.isTls ? listenTls(accept) : listen(accept))
   return {
     port: server.port,
     pool,

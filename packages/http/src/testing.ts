@@ -74,7 +74,7 @@ export class RawClient implements Disposable {
   }
 
   /** Resolves with everything received once `isEnough` holds of it; rejects after `withinMs`. */
-  async until(isEnough: (text: string, client: this) => boolean, withinMs = 5_000): Promise<string> {
+  async until(isEnough: (text: string, client: this) => boolean, withinMs = 15_000): Promise<string> {
     const deadline = performance.now() + withinMs
     while (!isEnough(this.text, this)) {
       if (performance.now() > deadline)
