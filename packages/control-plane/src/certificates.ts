@@ -46,6 +46,7 @@ interface CertificatesDeps {
 /** The straight line from a CSR to a certificate: parse, enroll, issue, remember, answer. */
 export function createCertificates(deps: CertificatesDeps, options: { readonly svidTtlMs: number }): Certificates {
   const { issuer, enrollment, store, clock, logger, metrics } = deps
+  const issued = metrics.counter('picket_svids_issued_total', 'SVIDs handed out since the start')
 
   async function issue(csr: Csr, { entry, attestation }: Enrollment, caller: string): Promise<SvidMessage> {
     const { spiffeId: id, dnsNames } = entry
@@ -59,6 +60,7 @@ export function createCertificates(deps: CertificatesDeps, options: { readonly s
       issuedAtMs: clock.now(),
       notAfterMs: notAfter.getTime(),
     })
+    issued.add()
     logger.info('SVID issued', { spiffeId: id.uri, serialNumber, notAfter, caller, entry: entry.id })
     return { spiffeId: id.uri, chain: chain.map(({ der }) => der) }
   }

@@ -64,6 +64,7 @@ export async function startControlPlane(
   settings: ControlPlaneSettings,
   signal: AbortSignal,
 ): Promise<ControlPlane> {
+  signal.throwIfAborted()
   await using opening = new AsyncDisposableStack()
   const { dataDir } = settings
   const sealKey = await loadSealKey(settings)
@@ -95,6 +96,8 @@ async function serve(
   const own = { ...deps, issuer, tasks }
   const svid = await keepSvid(own, controlPlaneId(issuer.trustDomain), svidTtl)
   const operator = await keepSvid(own, operatorId(issuer.trustDomain), svidTtl)
+  const expiry = metrics.gauge('picket_svid_not_after_timestamp_seconds', 'When the own SVID expires')
+  metrics.onRender(() => expiry.set(svid.value.notAfter.getTime() / 1000))
   const bundles = createTrustBundles(issuer.bundle)
   const handlers = await createHandlers(opening, { ...deps, metrics }, { issuer, store, bundles, svidTtlMs: svidTtl })
 
@@ -143,6 +146,8 @@ async function createHandlers(
   const endpoints = opening.use(await createEndpointRegistry(common))
   const sources = { trustBundle: bundles.resource, endpoints: endpoints.resource, policy: policies.active }
   const sync = opening.use(createSyncHub({ ...deps, enrollment, endpoints, resources: createSyncResources(sources) }))
+  const connected = deps.metrics.gauge('picket_sidecars_connected', 'Sidecars with an open stream')
+  deps.metrics.onRender(() => connected.set(sync.sidecars().filter((sidecar) => sidecar.connected).length))
   const trustBundle = (): string => bundles.resource.value.bytes.toString()
   const certificates = createCertificates({ ...common, issuer, enrollment, trustBundle }, { svidTtlMs })
   const status = (): ReturnType<typeof readStatus> => readStatus({ issuer, store, policies, sync, startedAtMs })

@@ -20,10 +20,10 @@ interface Registry {
   readonly entries: Entries
   readonly tokens: JoinTokens
   readonly enrollment: EnrollmentService
-  register(name: string, ...selectors: string[]): Promise<string>
-  token(...selectors: string[]): Promise<string>
+  readonly register: (name: string, ...selectors: string[]) => Promise<string>
+  readonly token: (...selectors: string[]) => Promise<string>
   /** The SPIFFE ID, or the reason of the denial. */
-  enroll(facts: string[], wanted?: string): Promise<string>
+  readonly enroll: (facts: string[], wanted?: string) => Promise<string>
 }
 
 async function inRegistry(body: (registry: Registry) => Promise<void>): Promise<void> {
@@ -33,7 +33,12 @@ async function inRegistry(body: (registry: Registry) => Promise<void>): Promise<
   const tokens = createJoinTokens({ store, clock, random, logger })
   const enrollment = createEnrollment({ store, tokens, clock, random })
   const registry: Registry = {
-    ...{ store, clock, entries, tokens, enrollment, log: logger.entries },
+    store,
+    clock,
+    entries,
+    tokens,
+    enrollment,
+    log: logger.entries,
     async register(name, ...selectors) {
       const draft = { selectors, ttlSeconds: 0, dnsNames: [], service: '' }
       return (await entries.create({ ...draft, spiffeId: `spiffe://bank.test/${name}` }, 'operator')).id

@@ -15,7 +15,6 @@ export type ControlPlaneErrorCode =
   | 'ERR_ENTRY_MISSING'
   | 'ERR_PAGE'
   | 'ERR_TOKEN_INVALID'
-  | 'ERR_POLICY_REVISION'
   | 'ERR_POLICY_CONFLICT'
   /** A sidecar names an address that nobody can reach. */
   | 'ERR_ADVERTISE'

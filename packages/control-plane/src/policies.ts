@@ -33,8 +33,6 @@ export interface Policies {
   list(): Promise<readonly PolicyRevision[]>
 }
 
-const REVISION_CHARACTERS = 256
-
 interface PoliciesDeps {
   readonly store: PolicyRevisionStore
   readonly clock: Pick<Clock, 'now'>
@@ -76,10 +74,6 @@ function toResource(revision: string, bytes: Buffer): Resource {
 async function proveBundle(content: Buffer): Promise<PolicyBundle> {
   try {
     const bundle = await loadPolicyBundle(content)
-    if (bundle.revision === '' || bundle.revision.length > REVISION_CHARACTERS) {
-      const message = `the bundle's revision must have 1 to ${REVISION_CHARACTERS} characters`
-      throw new ControlPlaneError('ERR_POLICY_REVISION', message)
-    }
     const engine = await createPolicyEngine(bundle)
     engine[Symbol.dispose]()
     return bundle

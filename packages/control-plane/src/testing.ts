@@ -25,7 +25,14 @@ import {
   type SvidMessage,
   type SyncClientStream,
 } from '@picket/rpc'
-import { createWatch, generateSealKeyText, parseSealKey, systemClock, systemRandom } from '@picket/runtime'
+import {
+  createWatch,
+  generateSealKeyText,
+  parseSealKey,
+  systemClock,
+  systemRandom,
+  type HostPort,
+} from '@picket/runtime'
 import { createRecordingLogger, type LogEntry } from '@picket/runtime/testing'
 import { startControlPlane, type ControlPlane } from './control-plane.ts'
 import type { ControlPlaneSettings } from './settings.ts'
@@ -37,12 +44,13 @@ export const TRUST_DOMAIN = parseTrustDomain('bank.test')
 /** A control plane in this process on a data folder of its own, with its operator at hand. */
 export interface TestControlPlane extends AsyncDisposable {
   readonly dataDir: string
+  readonly settings: ControlPlaneSettings
   readonly controlPlane: ControlPlane
   readonly log: readonly LogEntry[]
   /** By the files that the control plane wrote. */
   readonly operator: ControlPlaneClient
   /** A client for this SVID, or for nobody yet. */
-  client(svid?: X509Svid): ControlPlaneClient
+  client(svid?: X509Svid, address?: HostPort): ControlPlaneClient
   /** Registers `spiffe://bank.test/NAME` for `service:NAME`. */
   register(name: string, ttlSeconds?: number): Promise<Entry>
   /** A token for `service:NAME`, turned into an SVID. */
@@ -75,6 +83,7 @@ export async function startTestControlPlane(change: Partial<ControlPlaneSettings
 
   const test: TestControlPlane = {
     dataDir,
+    settings,
     get controlPlane() {
       return controlPlane
     },
@@ -83,10 +92,10 @@ export async function startTestControlPlane(change: Partial<ControlPlaneSettings
       const chain = parseCertificatesPem(readText('operator/svid.pem'))
       return test.client(parseX509Svid(chain, parsePrivateKeyPem(readText('operator/key.pem'))))
     },
-    client(svid) {
+    client(svid, address = controlPlane.address) {
       const bundle = parseTrustBundlePem(readText('trust-bundle.pem'), TRUST_DOMAIN)
       const bundles = createWatch(createBundleSource([bundle]))
-      const options = { address: controlPlane.address, trustDomain: TRUST_DOMAIN }
+      const options = { address, trustDomain: TRUST_DOMAIN }
       return clients.use(connectControlPlane({ ...deps, bundles, svid: createWatch(svid) }, options))
     },
     register: (name, ttlSeconds = 0) =>

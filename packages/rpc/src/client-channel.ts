@@ -8,8 +8,8 @@ import { RpcError } from './rpc-error.ts'
 import { decodeStatus } from './status.ts'
 
 const CHANNEL_OPTIONS = {
-  'grpc.max_receive_message_length': LIMITS.messageBytes,
-  'grpc.max_send_message_length': LIMITS.messageBytes,
+  'grpc.max_receive_message_length': LIMITS.responseBytes,
+  'grpc.max_send_message_length': LIMITS.requestBytes,
   'grpc.keepalive_time_ms': LIMITS.keepaliveMs,
   'grpc.keepalive_timeout_ms': LIMITS.keepaliveTimeoutMs,
   'grpc.initial_reconnect_backoff_ms': 200,
@@ -107,8 +107,9 @@ export function createChannel(
   }
 }
 
-/** A server that was not the expected one looks to the transport like one that is not there. */
+/** A server that was not the expected one looks to the transport like one that is not there; the last error tells. */
 function toFailure(status: StatusObject, { refusal }: VerifyingCredentials): RpcError {
-  if (status.code !== Status.UNAVAILABLE || !refusal) return decodeStatus(status)
+  const refused = status.code === Status.UNAVAILABLE && refusal && status.details.includes(refusal.message)
+  if (!refused) return decodeStatus(status)
   return new RpcError('ERR_RPC_WRONG_SERVER', refusal.message, { reason: refusal.code })
 }

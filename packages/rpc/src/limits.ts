@@ -2,9 +2,12 @@ import type { Clock } from '@picket/runtime'
 import type { Method } from './contract.ts'
 import { RpcError } from './rpc-error.ts'
 
-/** What one connection, one caller and one message may take. The 4 MiB are gRPC's own default, stated. */
+/** What one connection, one caller and one message may take. */
 export const LIMITS = {
-  messageBytes: 4 * 1024 * 1024,
+  /** gRPC's own default, stated. */
+  requestBytes: 4 * 1024 * 1024,
+  /** The status of 20 000 sidecars, a page of the largest entries. */
+  responseBytes: 16 * 1024 * 1024,
   concurrentStreams: 32,
   connections: 16_384,
   /** Connections without a client certificate at one time, and how long each may live: time for one attestation. */

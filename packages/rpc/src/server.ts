@@ -32,8 +32,8 @@ export interface ControlPlaneServerOptions {
 }
 
 const SERVER_OPTIONS = {
-  'grpc.max_receive_message_length': LIMITS.messageBytes,
-  'grpc.max_send_message_length': LIMITS.messageBytes,
+  'grpc.max_receive_message_length': LIMITS.requestBytes,
+  'grpc.max_send_message_length': LIMITS.responseBytes,
   'grpc.max_concurrent_streams': LIMITS.concurrentStreams,
   'grpc.max_connection_idle_ms': LIMITS.idleMs,
   'grpc.keepalive_time_ms': LIMITS.keepaliveMs,
