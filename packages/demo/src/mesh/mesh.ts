@@ -51,7 +51,7 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-const main = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
+const main = fileURLToPath(new URL('../../../cli/bin/picket.js', import.meta.url))
 const picketCommand = [process.execPath, main] as const
 
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
