@@ -97,7 +97,6 @@ const EXIT_CODES = {
   ERR_ENTRY_MISSING: failed,
   ERR_PAGE: failed,
   ERR_TOKEN_INVALID: failed,
-  ERR_POLICY_REVISION: failed,
   ERR_POLICY_CONFLICT: failed,
   ERR_ADVERTISE: failed,
 

@@ -19,6 +19,7 @@ const PLACE = /^\S+\.[a-z]+:\d+: /
 /** Lines for the user: the message, each line marked; with `debug` the chain of causes and the stack of what broke. */
 export function describeFailure(thrown: unknown, debug: boolean): string {
   const lines = messageFor(thrown)
+    .trim()
     .split('\n')
     .map((line) => (PLACE.test(line) ? line : `picket: ${line}`))
   if (debug) lines.push(...causeLines(thrown))

@@ -19,7 +19,7 @@ export function createRootCommand({ stdout, stderr }: CliContext): Command {
     .usage('COMMAND [OPTIONS]')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help for a command')
-    .helpCommand(false)
+    .helpCommand('help [COMMAND]', 'print help for a command')
     .addOption(output)
     .option('--no-headers', 'tables without their header line')
     .option('-q, --quiet', 'no progress and no hints')

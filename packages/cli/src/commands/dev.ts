@@ -120,6 +120,6 @@ Never use them for real traffic. A sidecar for payments, and calls to it as gate
     --trust-bundle ${join(directory, 'payments/bundle.pem')} --policy policies/authz.bundle.tar.gz \\
     --inbound 127.0.0.1:7443 --app 127.0.0.1:8080
   curl --cacert ${own('bundle')} --cert ${own('svid')} --key ${own('key')} \\
-    --resolve payments.mesh:7443:127.0.0.1 https://payments.mesh:7443/
+    --resolve payments.mesh:7443:127.0.0.1 -d '{}' https://payments.mesh:7443/payments
   openssl s_client -connect 127.0.0.1:7443 -CAfile ${own('bundle')} -cert ${own('svid')} -key ${own('key')}`
 }

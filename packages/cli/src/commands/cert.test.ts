@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { encodeCertificatesPem, encodeTrustBundlePem } from '@picket/identity'
+import { createTestAuthority, type TestSvidOptions } from '@picket/identity/testing'
+import { createScratchFolder, picketHere, type Finished, type ScratchFolder } from '../testing.ts'
+
+const authority = createTestAuthority('bank.test')
+let scratch: ScratchFolder
+
+before(async () => void (scratch = await createScratchFolder()))
+after(() => scratch[Symbol.asyncDispose]())
+
+async function fileWith(name: string, text: string): Promise<string> {
+  const file = join(scratch.path, name)
+  await writeFile(file, text)
+  return file
+}
+
+async function inspect(options: TestSvidOptions = {}, ...args: string[]): Promise<Finished> {
+  const svid = authority.issueSvid('/payments', options)
+  return picketHere('cert', 'inspect', await fileWith('svid.pem', encodeCertificatesPem(svid.chain)), ...args)
+}
+
+test('a good SVID is shown with who, until when and which key', async () => {
+  const bundle = await fileWith('bundle.pem', encodeTrustBundlePem(authority.bundle))
+  const { code, out, err } = await inspect({ dnsNames: ['payments.mesh'] }, '--trust-bundle', bundle)
+  assert.deepEqual([code, err], [0, ''])
+  assert.match(out, /^SPIFFE ID: +spiffe:\/\/bank\.test\/payments\nKind: +leaf\n/)
+  assert.match(
+    out,
+    /Valid until: +\d{4}-.*Z \(in 59m .*\)\nKey: +ec-p256, id [0-9a-f]{40}\n[^]*DNS names: +payments\.mesh\n/,
+  )
+})
+
+test('JSON has stable names for every certificate of the chain', async () => {
+  const below = authority.issueAuthority().issueSvid('/payments')
+  const file = await fileWith('chain.pem', encodeCertificatesPem(below.chain))
+  const { out } = await picketHere('cert', 'inspect', file, '-o', 'json')
+  const { kind, items } = JSON.parse(out) as { kind: string; items: Record<string, unknown>[] }
+  assert.equal(kind, 'CertificateList')
+  assert.deepEqual(
+    items.map((item) => [item['isCa'], item['serialNumber']]),
+    [
+      [false, below.chain[0]!.serialNumber],
+      [true, below.chain[1]!.serialNumber],
+    ],
+  )
+  assert.equal(items[0]!['notAfter'], below.chain[0]!.notAfter.toISOString())
+})
+
+const now = Date.now()
+const FINDINGS: readonly (readonly [string, TestSvidOptions, RegExp])[] = [
+  ['one that has expired', { notAfter: new Date(now - 1000) }, /warning: it expired at /],
+  ['one with two names', { uris: ['spiffe://bank.test/a', 'spiffe://bank.test/b'] }, /warning: .*/],
+  ['one that is nobody’s', { uris: [] }, /warning: .*/],
+  ['one that may sign others', { isCa: false, keyUsage: ['digitalSignature', 'keyCertSign'] }, /warning: .*/],
+]
+
+for (const [what, options, finding] of FINDINGS) {
+  test(`${what} is shown all the same, with a finding`, async () => {
+    const { code, out, err } = await inspect(options)
+    assert.equal(code, 1)
+    assert.match(out, /^SPIFFE ID: /)
+    assert.match(err, finding)
+  })
+}
+
+test('an authority that does not vouch is a finding', async () => {
+  const other = await fileWith('other.pem', encodeTrustBundlePem(createTestAuthority('bank.test').bundle))
+  const { code, err } = await inspect({}, '--trust-bundle', other)
+  assert.equal(code, 1)
+  assert.match(err, /does not vouch for it: .*\(unknown-authority\)/)
+})
+
+test('a file without a certificate is an error', async () => {
+  for (const text of ['', 'hello', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n']) {
+    const { code, out, err } = await picketHere('cert', 'inspect', await fileWith('bad.pem', text))
+    assert.deepEqual([code, out], [1, ''])
+    assert.match(err, /^picket: .+/)
+  }
+  assert.match(
+    (await picketHere('cert', 'inspect', '/no/such.pem')).err,
+    /^picket: \/no\/such\.pem: there is no such file/,
+  )
+})
+
+test('rotate wants a SPIFFE ID or --all, not both', async () => {
+  assert.equal((await picketHere('cert', 'rotate', '/payments', '--all')).code, 2)
+})
