@@ -1,6 +1,6 @@
-import { verifyX509Svid, type X509Svid } from '@picket/identity'
+import type { X509Svid } from '@picket/identity'
 import type { PolicyStore } from '@picket/policy'
-import { connectControlPlane, RESOURCE_KINDS, type ControlPlaneClient, type Report } from '@picket/rpc'
+import { connectControlPlane, type ControlPlaneClient, type Report } from '@picket/rpc'
 import {
   codeOf,
   createWatch,
@@ -15,11 +15,11 @@ import {
   type Watch,
 } from '@picket/runtime'
 import { createControlPlaneIssuer, createJoinTokens, requestFirstSvid, type JoinTokens } from './attestation.ts'
-import type { ControlPlaneSource, StateConfig } from './config.ts'
-import { createLastGoodFile, type LastGood, type LastGoodFile } from './last-good.ts'
+import type { ControlPlaneSource } from './config.ts'
+import { openLastGoodFile } from './last-good.ts'
 import { loadPinnedBundle } from './pinned-bundle.ts'
+import { restore } from './restore.ts'
 import { createResources, type Resources } from './resources.ts'
-import { openStateDir } from './seal-key.ts'
 import { createSvidRotation, type SvidIssuer, type SvidRotation } from './svid-rotation.ts'
 import { runSync } from './sync.ts'
 
@@ -57,7 +57,7 @@ export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, sig
   await using opened = new AsyncDisposableStack()
   const { bundle, pin } = await loadPinnedBundle(source.trustBundleFile, source.trustDomain)
   const resources = createResources(deps.policy, bundle)
-  const lastGood = source.state && opened.use(await openLastGood(deps, source, source.state))
+  const lastGood = source.state && opened.use(await openLastGoodFile(deps, source.state, source.trustDomain))
   const svid = createWatch(await restore(deps, resources, pin, await lastGood?.load()))
   const client = opened.use(
     connectControlPlane({ bundles: resources.bundles, svid, clock: deps.clock, logger: deps.logger }, source),
@@ -95,14 +95,6 @@ export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, sig
   }
 }
 
-async function openLastGood(
-  deps: AgentDeps,
-  { trustDomain }: ControlPlaneSource,
-  state: StateConfig,
-): Promise<LastGoodFile> {
-  return createLastGoodFile(deps, { dir: state.dir, key: await openStateDir(state, deps.logger), trustDomain })
-}
-
 function createIssuer(
   { clock, logger }: AgentDeps,
   joinTokens: JoinTokens,
@@ -126,41 +118,6 @@ function createIssuer(
       }
     },
   })
-}
-
-/**
- * Takes over what was held before the restart, through the same checks as if it had just been pushed; what no longer
- * passes is left out. A trust bundle that descends from another pin is not taken: the operator's file is the word. The
- * SVID is kept if it verifies now.
- */
-async function restore(
-  { clock, logger }: AgentDeps,
-  resources: Resources,
-  pin: string,
-  state: LastGood | undefined,
-): Promise<X509Svid | undefined> {
-  if (!state) return undefined
-  for (const kind of RESOURCE_KINDS) {
-    const held = state.resources[kind]
-    if (!held || (kind === 'trust-bundle' && state.pin !== pin)) continue
-    try {
-      await resources.accept({ kind, ...held })
-    } catch (thrown) {
-      logger.warn('part of the last good state is no longer accepted', {
-        kind,
-        revision: held.revision,
-        code: codeOf(thrown),
-        error: messageOf(thrown),
-      })
-    }
-  }
-  const { svid } = state
-  const verified = svid && verifyX509Svid(svid.chain, resources.bundles.value, new Date(clock.now()))
-  logger.info('last good state restored', {
-    kinds: resources.revisions.map(({ kind }) => kind),
-    svid: verified ? (verified.kind === 'verified' ? 'valid' : verified.code) : 'none',
-  })
-  return verified?.kind === 'verified' ? svid : undefined
 }
 
 interface AgentParts {

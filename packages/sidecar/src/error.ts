@@ -12,6 +12,7 @@ export type SidecarErrorCode =
   | 'ERR_TRUST_BUNDLE_EMPTY'
   | 'ERR_TRUST_BUNDLE_ROLLBACK'
   | 'ERR_SEAL_KEY_FILE'
+  | 'ERR_STATE_DIR_IN_USE'
   | 'ERR_LAST_GOOD'
   | 'ERR_INPUT_FILE'
 

@@ -11,9 +11,12 @@ import {
   type Metrics,
   type SealKey,
 } from '@picket/runtime'
+import type { StateConfig } from './config.ts'
 import { SidecarError } from './error.ts'
 import { decodeLastGood, encodeLastGood } from './last-good-codec.ts'
 import type { HeldResources } from './resources.ts'
+import { openStateDir } from './seal-key.ts'
+import { claimStateDir } from './state-lock.ts'
 
 /** All that a sidecar needs to serve while the control plane is away. */
 export interface LastGood {
@@ -42,6 +45,24 @@ export interface LastGoodDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+}
+
+/** Opens the state folder for this process alone. Throws `ERR_STATE_DIR_IN_USE`, `ERR_SEAL_KEY_FILE`, `ERR_SEAL_KEY`. */
+export async function openLastGoodFile(
+  deps: LastGoodDeps,
+  state: StateConfig,
+  trustDomain: TrustDomain,
+): Promise<LastGoodFile> {
+  const key = await openStateDir(state, deps.logger)
+  const claim = await claimStateDir(state.dir)
+  const file = createLastGoodFile(deps, { dir: state.dir, key, trustDomain })
+  return {
+    ...file,
+    async [Symbol.asyncDispose]() {
+      await file[Symbol.asyncDispose]()
+      await claim[Symbol.asyncDispose]()
+    },
+  }
 }
 
 export interface LastGoodOptions {

@@ -140,6 +140,23 @@ export const sidecarSettings = {
 /** What `resolveSettings(sidecarSettings, …)` gives. */
 export type SidecarSettings = SettingsOf<typeof sidecarSettings>
 
+const DEFAULT_INBOUND: HostPort = { host: '0.0.0.0', port: 7443 }
+const DEFAULT_OUTBOUND_LISTENER: HostPort = { host: '127.0.0.1', port: 7480 }
+
+/** Undefined: the sidecar takes no inbound calls. */
+export function inboundOf({
+  app,
+  inbound,
+}: SidecarSettings): { readonly listen: HostPort; readonly app: HostPort } | undefined {
+  return app ? { listen: inbound ?? DEFAULT_INBOUND, app } : undefined
+}
+
+/** The shared listener: on by default with a control plane, which is where names come from. */
+export function outboundListenerOf({ outboundListener, controlPlane }: SidecarSettings): HostPort | undefined {
+  if (outboundListener === 'none') return undefined
+  return outboundListener ?? (controlPlane ? DEFAULT_OUTBOUND_LISTENER : undefined)
+}
+
 function parseServiceName(text: string): string {
   if (!isServiceName(text)) {
     throw new TypeError(`"${text}" is not a service name: write lower-case letters, digits and inner dashes, up to 63`)

@@ -4,16 +4,13 @@ import {
   createTasks,
   createWatch,
   formatHostPort,
-  messageOf,
   startAdmin,
-  watchUntil,
   type Clock,
   type HostPort,
   type LogFields,
   type Logger,
   type Metrics,
   type Random,
-  type Tasks,
   type Watch,
 } from '@picket/runtime'
 import sidecarPackage from '../package.json' with { type: 'json' }
@@ -22,8 +19,9 @@ import { createAdminRoutes } from './admin.ts'
 import { createAppProbe } from './app-probe.ts'
 import { createSidecarConfig, type SidecarConfig } from './config.ts'
 import type { SidecarInputs } from './inputs.ts'
+import { beginLifecycle, type Running } from './lifecycle.ts'
 import { listenFor } from './listening.ts'
-import { createReadiness, isGuarding, type Readiness, type ReadinessReason } from './readiness.ts'
+import { createReadiness, type Readiness, type ReadinessReason } from './readiness.ts'
 import type { OutboundRoute, SidecarSettings } from './settings.ts'
 import { openSource } from './source.ts'
 import { watchSvidLife } from './svid-life.ts'
@@ -71,41 +69,39 @@ export async function startSidecar(
 ): Promise<Sidecar> {
   signal.throwIfAborted()
   const config = createSidecarConfig(settings)
+  const deadline = new AbortController()
   await using stack = new AsyncDisposableStack()
   try {
-    const parts = await startParts(
-      { ...deps, metrics: deps.metrics ?? createMetrics() },
-      config,
-      settings,
-      stack,
-      signal,
-    )
+    const start = { ...deps, metrics: deps.metrics ?? createMetrics(), config, settings, deadline: deadline.signal }
+    const { id, addresses, readiness, failures } = await startParts(start, stack, signal)
     signal.throwIfAborted()
-    return toSidecar(deps, config, parts, stack.move(), signal)
+    const { drainTimeoutMs } = config
+    const running = { stack: stack.move(), readiness, failures, deadline, drainTimeoutMs }
+    const lifecycle = beginLifecycle(deps, running, signal)
+    deps.logger.info('sidecar listens', { spiffeId: id.uri, ...showAddresses(addresses) })
+    const { ready, closed } = lifecycle
+    return { id, addresses, readiness, ready, closed, [Symbol.asyncDispose]: () => lifecycle.stop() }
   } catch (thrown) {
+    deadline.abort() // a start that is given up drains nobody
     signal.throwIfAborted()
     throw thrown
   }
 }
 
-interface Parts {
-  readonly inputs: SidecarInputs
+interface Start extends Required<SidecarDeps> {
+  readonly config: SidecarConfig
+  readonly settings: SidecarSettings
+  readonly deadline: AbortSignal
+}
+
+interface Started extends Pick<Running, 'readiness' | 'failures'> {
+  readonly id: SpiffeId
   readonly addresses: SidecarAddresses
-  readonly readiness: Readiness
-  readonly tasks: Tasks
-  /** Aborts when the drain has lasted long enough. */
-  readonly deadline: AbortController
 }
 
 /** The order is the reverse of the stop's: what is registered last ends first. */
-async function startParts(
-  deps: Required<SidecarDeps>,
-  config: SidecarConfig,
-  settings: SidecarSettings,
-  stack: AsyncDisposableStack,
-  signal: AbortSignal,
-): Promise<Parts> {
-  const { metrics } = deps
+async function startParts(deps: Start, stack: AsyncDisposableStack, signal: AbortSignal): Promise<Started> {
+  const { config, settings, metrics, deadline } = deps
   const readiness = stack.use(createReadiness())
   const probe = config.inbound && createAppProbe(deps.clock, config.inbound.app)
   const identity = createWatch<SidecarInputs | undefined>(undefined)
@@ -128,10 +124,9 @@ async function startParts(
   readiness.follow({ ...inputs, life, policy, appReachable: probe?.reachable })
   showGauges(metrics, inputs, readiness)
   const tasks = stack.use(createTasks())
-  const deadline = new AbortController()
   const counts = createTrafficMetrics(metrics)
   const service = (): string => config.service ?? source.service()
-  const options = { config, service, life, deadline: deadline.signal }
+  const options = { config, service, life, deadline }
   const traffic = stack.use(await openTraffic({ ...deps, metrics: counts, accessLog }, inputs, options))
   if (probe) tasks.start('app probe', (aborted) => probe.run(aborted))
   source.start(tasks, {
@@ -147,7 +142,7 @@ async function startParts(
   })
   const { inbound, outbound, outboundListener } = traffic
   const addresses = { inbound, outbound, outboundListener, admin: admin.address }
-  return { inputs, addresses, readiness, tasks, deadline }
+  return { id: inputs.svid.value.id, addresses, readiness, failures: [tasks.failed, traffic.failed] }
 }
 
 function advertisedAt({ source }: SidecarConfig, inbound: HostPort | undefined): HostPort | undefined {
@@ -163,55 +158,6 @@ function showGauges(metrics: Metrics, { svid }: SidecarInputs, readiness: Readin
     notAfter.set(svid.value.notAfter.getTime() / 1000)
     ready.set(readiness.value.length === 0 ? 1 : 0)
   })
-}
-
-/** From here on there is one way down, whoever takes it first: the signal, the caller, or a part that fails. */
-function toSidecar(
-  { clock, logger }: SidecarDeps,
-  { drainTimeoutMs }: SidecarConfig,
-  { inputs, addresses, readiness, tasks, deadline }: Parts,
-  stack: AsyncDisposableStack,
-  signal: AbortSignal,
-): Sidecar {
-  const { promise: closed, resolve, reject } = Promise.withResolvers<void>()
-  closed.catch(() => {}) // who only disposes of a sidecar need not look at it
-  const stopping = new AbortController()
-  const ready = watchUntil(readiness, isGuarding, stopping.signal).then(() => {})
-  ready.catch(() => {})
-  let stopped: Promise<void> | undefined
-
-  async function stop(): Promise<void> {
-    logger.info('sidecar drains', { deadlineMs: drainTimeoutMs })
-    signal.removeEventListener('abort', onAbort)
-    readiness.drain()
-    stopping.abort(new Error('the sidecar is stopping'))
-    using _deadline = clock.after(drainTimeoutMs, () => deadline.abort())
-    await stack.disposeAsync()
-    logger.info('sidecar has stopped')
-  }
-
-  function end(finish: () => void): Promise<void> {
-    stopped ??= stop()
-    stopped.then(finish, reject)
-    return stopped
-  }
-
-  const onAbort = (): void => void end(resolve).catch(() => {})
-  signal.addEventListener('abort', onAbort, { once: true })
-  tasks.failed.catch((failure: unknown) => {
-    logger.error('part of the sidecar failed', { error: messageOf(failure) })
-    end(() => reject(failure)).catch(() => {})
-  })
-  const { id } = inputs.svid.value
-  logger.info('sidecar listens', { spiffeId: id.uri, ...showAddresses(addresses) })
-  return {
-    id,
-    addresses,
-    readiness,
-    ready,
-    closed,
-    [Symbol.asyncDispose]: () => end(resolve),
-  }
 }
 
 function showAddresses({ inbound, outbound, outboundListener, admin }: SidecarAddresses): LogFields {

@@ -34,6 +34,8 @@ export interface Traffic extends AsyncDisposable {
   readonly inbound: HostPort | undefined
   readonly outbound: readonly { readonly route: OutboundRoute; readonly address: HostPort }[]
   readonly outboundListener: HostPort | undefined
+  /** Rejects when the listeners can no longer be kept as they should be. */
+  readonly failed: Promise<never>
 }
 
 /** Shows a port in use before anything else is begun. Throws `ERR_PORT_IN_USE`, `ERR_LISTEN`. */
@@ -62,15 +64,15 @@ export async function openTraffic(deps: TrafficDeps, inputs: SidecarInputs, opti
   const shared = config.outboundListener
   const outboundListener = shared && (await openOutbound({ setting: 'outboundListener', address: shared }, 'by-host'))
   const gate = await openGate(deps, inputs, options)
-  if (gate) {
-    stack.defer(() => gate.close(deadline))
-    stack.use(createTasks()).start('inbound gate', (signal) => gate.run(signal))
-  }
+  if (gate) stack.defer(() => gate.close(deadline))
+  const tasks = stack.use(createTasks())
+  if (gate) tasks.start('inbound gate', (signal) => gate.run(signal))
   const moved = stack.move()
   return {
     inbound: gate?.address,
     outbound,
     outboundListener,
+    failed: tasks.failed,
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   }
 }
