@@ -100,6 +100,24 @@ test('does not send again once a byte of a response came', async () => {
   assert.equal(received.length, 2)
 })
 
+test('does not send again when parts of the body are no longer held', async () => {
+  let received = ''
+  await using upstream = await listen((socket) => {
+    socket.on('data', (piece) => {
+      received += piece.toString('latin1')
+      if (received === get('/1')) socket.write(OK)
+      if (received.endsWith('abcd')) socket.resetAndDestroy()
+    })
+  })
+  await using server = await startForwarder({ upstreamPort: upstream.port })
+  using client = new RawClient(server.port)
+  await client.send(get('/1')).until((text) => text.endsWith('ok'))
+  client.send('PUT /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nab')
+  await client.until(() => received.endsWith('ab'))
+  await client.send('cd').until((text) => text.includes('HTTP/1.1 502 '))
+  assert.equal(server.pool.counts.opened, 1)
+})
+
 test('a request with a large body that is still held is sent again whole', async () => {
   const body = 'x'.repeat(40_000)
   const put = `PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`

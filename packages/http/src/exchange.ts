@@ -1,4 +1,4 @@
-import type { UpstreamPool } from './connection-pool.ts'
+import type { UpstreamPool } from './upstream-pool.ts'
 import type { HeaderNameSet } from './header-name-set.ts'
 import type { RequestHead } from './request-head.ts'
 

@@ -12,6 +12,7 @@ const BAD_RESPONSES = [
   ['a folded header', 'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nok'],
   ['an unasked 101', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n'],
   ['no HTTP', 'SSH-2.0-OpenSSH\r\n'],
+  ['a chunk that is bad from the start', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
   ['endless interim responses', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(30)],
 ] as const
 

@@ -1,11 +1,12 @@
 /** Heads as they leave: the kept ranges of the received bytes, copied as few runs, then our own lines. */
 import { HttpError } from './error.ts'
+import type { ForwardOptions } from './exchange.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { HeaderNameSet } from './header-name-set.ts'
 import { LAST_HOP_BY_HOP, OTHER } from './known-headers.ts'
 import { CRLF } from './octets.ts'
 import type { OutputBuffer } from './output-buffer.ts'
-import type { ScannedRequestHead } from './request-head.ts'
+import type { ScannedRequestHead } from './scanned-request-head.ts'
 import type { ScannedResponseHead } from './response-head.ts'
 
 const VERSION = Buffer.from('HTTP/1.1 ', 'latin1')
@@ -17,15 +18,9 @@ const TRANSFER_ENCODING_CHUNKED = Buffer.from('transfer-encoding: chunked\r\n', 
 /** What the response says about the client's connection; '' in HTTP/1.1 when it stays. */
 export type ConnectionLine = '' | 'close' | 'keep-alive'
 
-export function writeRequestHead(
-  out: OutputBuffer,
-  head: ScannedRequestHead,
-  remove: HeaderNameSet,
-  lines: Buffer,
-  linesLength: number,
-): void {
-  appendKept(out, head.bytes, head.start, head.fields, head.fieldsEnd, remove)
-  out.append(lines, 0, linesLength)
+export function writeRequestHead(out: OutputBuffer, head: ScannedRequestHead, options: ForwardOptions): void {
+  appendKept(out, head.bytes, head.start, head.fields, head.fieldsEnd, options.removeRequestHeaders)
+  out.append(options.addRequestHeaders, 0, options.addRequestHeadersLength)
   out.append(CRLF)
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HttpRefusalCode } from './refusal.ts'
-import { parseRequestHead } from './request-head.ts'
+import { parseRequestHead } from './scanned-request-head.ts'
 import { requestHeadOf } from './testing.ts'
 import { everyOffset, LIMITS, scanInPieces, scanWhole } from './testing-scan.ts'
 

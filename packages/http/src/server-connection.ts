@@ -1,46 +1,18 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { messageOf, type Clock } from '@picket/runtime'
-import type { Exchange, ExchangeFlag, ExchangeOutcome } from './exchange.ts'
+import type { FailureAnswer, ServerConnection, ServerConnectionHandler } from './connection-handler.ts'
+import type { ExchangeFlag, ExchangeOutcome } from './exchange.ts'
 import { INCOMPLETE, REFUSED } from './header-fields.ts'
 import { InputBuffer } from './input-buffer.ts'
 import type { HttpLimits } from './limits.ts'
 import { writeOwnResponse } from './message-writer.ts'
 import { LF } from './octets.ts'
 import { OutputBuffer } from './output-buffer.ts'
-import { refusalOf, type HttpRefusal, type HttpRefusalCode } from './refusal.ts'
-import { ScannedRequestHead } from './request-head.ts'
+import { refusalOf, type HttpRefusalCode } from './refusal.ts'
+import { ScannedRequestHead } from './scanned-request-head.ts'
 import { ServerExchange, type ExchangeConnection } from './server-exchange.ts'
 import { tickerOf, type Deadline, type Ticker } from './ticker.ts'
-
-export interface ServerConnectionHandler {
-  /** A complete, valid head. Call `respond` or `forward` on it, now or later. */
-  onRequest(exchange: Exchange): void
-  /** After `respond` or `forward` ended in whatever way. */
-  onOutcome(exchange: Exchange, outcome: ExchangeOutcome): void
-  /** Malformed bytes: already answered with `connection: close`. Nothing was or will be forwarded for them. */
-  onRefused(refusal: HttpRefusal): void
-  onClose?(): void
-  /**
-   * What this package answers itself when a forwarded exchange fails or runs out of time; a plain line of text when not
-   * given. The headers must be sendable.
-   */
-  failureAnswer?(flag: ExchangeFlag, status: number): FailureAnswer
-}
-
-export interface FailureAnswer {
-  readonly headers: readonly (readonly [string, string])[]
-  readonly body: string
-}
-
-export interface ServerConnection {
-  readonly socket: Socket | TLSSocket
-  /** True while an exchange is in flight. */
-  readonly busy: boolean
-  /** Ends the exchange in flight with `connection: close`; closes at once when idle. */
-  drain(): void
-  destroy(): void
-}
 
 /** Speaks HTTP/1.1 on an accepted socket until it closes. */
 export function serveConnection(

@@ -9,7 +9,7 @@ import type { HttpLimits } from './limits.ts'
 import { writeOwnResponse, type ConnectionLine } from './message-writer.ts'
 import type { OutputBuffer } from './output-buffer.ts'
 import { refusalOf, type HttpRefusalCode } from './refusal.ts'
-import type { ScannedRequestHead } from './request-head.ts'
+import type { ScannedRequestHead } from './scanned-request-head.ts'
 
 /** The connection as its exchange sees it. */
 export interface ExchangeConnection {

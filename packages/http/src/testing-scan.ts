@@ -1,7 +1,7 @@
 import { INCOMPLETE, REFUSED } from './header-fields.ts'
 import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts'
 import type { HttpRefusalCode } from './refusal.ts'
-import { ScannedRequestHead } from './request-head.ts'
+import { ScannedRequestHead } from './scanned-request-head.ts'
 
 /** Small enough for tests to reach. */
 export const LIMITS: HttpLimits = { ...DEFAULT_LIMITS, headBytes: 600, headers: 8, targetBytes: 200 }

@@ -1,5 +1,6 @@
 import net, { type AddressInfo, type Socket } from 'node:net'
-import { parseRequestHead, type RequestHead } from './request-head.ts'
+import type { RequestHead } from './request-head.ts'
+import { parseRequestHead } from './scanned-request-head.ts'
 
 /** A parsed request head from its parts, for tests of whoever reads heads. Throws when the parts do not make a valid one. */
 export function requestHeadOf(parts: {
