@@ -111,6 +111,7 @@ const EXIT_CODES = {
   ERR_TRUST_BUNDLE_ROLLBACK: failed,
   ERR_SEAL_KEY_FILE: failed,
   ERR_LAST_GOOD: failed,
+  ERR_STATE_DIR_IN_USE: failed,
   ERR_INPUT_FILE: failed,
 } as const satisfies Record<
   | CliErrorCode

@@ -223,3 +223,22 @@ test('a control plane without an authority says how to make one', async () => {
   assert.equal(code, 1)
   assert.match(err, /picket ca init/)
 })
+
+test('a damaged sealed key or database stops the control plane from starting, and nothing is overwritten', async () => {
+  await using own = await createScratchFolder()
+  await picketHere('ca', 'init', '--trust-domain', 'bank.test', '--data-dir', own.path)
+  const args = ['control-plane', '--data-dir', own.path, '--listen', '127.0.0.1:0', '--health', '127.0.0.1:0']
+  const sealed = join(own.path, 'ca/authority.key.sealed')
+  const sound = await readFile(sealed)
+  for (const [file, bytes] of [
+    [join(own.path, 'picket.db'), Buffer.alloc(8192, 'not a database ')],
+    [sealed, Buffer.concat([sound.subarray(0, -1), Buffer.of(sound.at(-1)! ^ 1)])],
+  ] as const) {
+    await writeFile(file, bytes)
+    const { code, err } = await picket(...args)
+    assert.equal(code, 1, err)
+    assert.match(err, new RegExp(`^picket: .*${file}`, 'm'))
+    assert.doesNotMatch(err, /\n\s+at /)
+    assert.deepEqual(await readFile(file), bytes)
+  }
+})
