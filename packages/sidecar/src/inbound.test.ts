@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import type { X509Svid } from '@picket/identity'
+import { encodeCertificatesPem, encodePrivateKeyPem, type X509Svid } from '@picket/identity'
 import { toSecureContextOptions } from '@picket/mtls'
 import { replaceBundleData } from '@picket/policy'
 import { readShippedBundle } from '@picket/policy/testing'
@@ -254,4 +258,29 @@ test('every refused handshake has one record with its reason', async () => {
   assert.match(String(peer), /^127\.0\.0\.1:\d+$/)
   assert.match(inbound.metrics.render(), /picket_handshakes_refused_total\{code="expired"\} 1/)
   assert.notEqual(formatHostPort(inbound.address), peer)
+})
+
+test('openssl speaks with an SVID; without one the refusal and its reason are on record', async (t) => {
+  if (spawnSync('openssl', ['version']).error) return t.skip('openssl is not there: apt-get install openssl')
+  await using app = await startTestApp()
+  await using inbound = await startTestInbound(app.address)
+  const { chain, privateKey } = inbound.authority.issueSvid('/gateway')
+  const folder = mkdtempSync(join(tmpdir(), 'picket-openssl-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const [svid, key] = [join(folder, 'svid.pem'), join(folder, 'key.pem')]
+  writeFileSync(svid, encodeCertificatesPem(chain))
+  writeFileSync(key, encodePrivateKeyPem(privateKey))
+  const speak = async (...identity: string[]): Promise<string> => {
+    const child = spawn('openssl', ['s_client', '-quiet', '-connect', formatHostPort(inbound.address), ...identity])
+    child.stdin.on('error', () => {})
+    child.stdin.write('GET /accounts/42 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+    let out = ''
+    for await (const chunk of child.stdout) out += String(chunk)
+    return out
+  }
+  assert.match(await speak('-cert', svid, '-key', key), /^HTTP\/1\.1 200 OK/)
+  assert.equal(await speak(), '')
+  const [spoken, refused] = await inbound.records()
+  assert.equal(spoken?.['status'], 200)
+  assert.deepEqual([refused?.['kind'], refused?.['reason']], ['handshake', 'no-certificate'])
 })
