@@ -1,6 +1,7 @@
 import { reverify, type VerifiedPeer } from '@picket/mtls'
 import type { BundleSource } from '@picket/identity'
 import type { Clock } from '@picket/runtime'
+import { EXPIRY_LOOK_MS, lastCallMs } from './peer-expiry.ts'
 
 /** An accepted connection as the registry sees it. */
 export interface LiveConnection {
@@ -27,11 +28,6 @@ export interface Connections extends Disposable {
   /** Drains all, waits until they are gone or `deadline` aborts, and destroys the rest. Returns exchanges cut off. */
   drain(deadline: AbortSignal): Promise<number>
 }
-
-/** A connection takes no new request in this last part of its peer's SVID, so that none is cut off at the end. */
-const LAST_CALL_MS = 10_000
-/** Also without an expiry in sight the list is looked at this often: clocks jump, timers have a longest delay. */
-const SWEEP_MS = 30_000
 
 export function createConnections(clock: Clock): Connections {
   return new Registry(clock)
@@ -102,7 +98,7 @@ class Registry implements Connections {
 
   #wakeAt(atMs: number): void {
     const nowMs = this.#clock.now()
-    const boundedMs = Math.min(atMs, nowMs + SWEEP_MS)
+    const boundedMs = Math.min(atMs, nowMs + EXPIRY_LOOK_MS)
     if (boundedMs >= this.#wakeAtMs) return
     this.#wake?.[Symbol.dispose]()
     this.#wakeAtMs = boundedMs
@@ -128,8 +124,7 @@ interface Entry {
 
 function toEntry(connection: LiveConnection, nowMs: number): Entry {
   const endMs = connection.peer.notAfter.getTime()
-  const lastCallMs = endMs - Math.min(LAST_CALL_MS, (endMs - nowMs) / 10)
-  return { connection, lastCallMs, endMs, drained: false }
+  return { connection, lastCallMs: lastCallMs(endMs, nowMs), endMs, drained: false }
 }
 
 /** Does what is due and returns when something is due next. */

@@ -207,6 +207,27 @@ test('rotation on both sides costs no request, and new connections show the new 
   assert.equal(hashes.at(-1), outbound.svid.value.chain[0]?.fingerprintSha256)
 })
 
+test("a callee's SVID that ends takes no request with it", async () => {
+  await using app = await startTestApp((_request, response) => void setTimeout(() => response.end('ok'), 20))
+  await using inbound = await startTestInbound(app.address)
+  const shortLived = (): void => {
+    inbound.svid.set(inbound.authority.issueSvid('/accounts', { notAfter: new Date(Date.now() + 2_000) }))
+  }
+  shortLived()
+  await using outbound = await startTestOutbound(inbound.authority, accountsAt(inbound.address))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const statuses: number[] = []
+  const endMs = Date.now() + 4_000
+  for (let sent = 0; Date.now() < endMs; sent++) {
+    if (sent % 10 === 9) shortLived()
+    statuses.push((await callThrough(outbound.address, { agent })).status)
+  }
+  agent.destroy()
+  assert(statuses.length > 20 && statuses.every((status) => status === 200))
+  const peers = new Set((await inbound.records()).map(({ peer }) => peer))
+  assert(peers.size > 1)
+})
+
 test('plaintext is served on loopback only', async () => {
   await using app = await startTestApp()
   await using inbound = await startTestInbound(app.address)

@@ -3,6 +3,7 @@ import type { SpiffeId } from '@picket/identity'
 import type { Dialer } from '@picket/mtls'
 import { formatHostPort, type Clock, type HostPort, type Logger, type Random } from '@picket/runtime'
 import { createBalancer, type Balancer, type Endpoint } from './balancer.ts'
+import { watchExpiry } from './peer-expiry.ts'
 
 /** A service that the app may call: where it is, who must answer there, and the connections to it. */
 export interface UpstreamService extends AsyncDisposable {
@@ -71,7 +72,7 @@ export function createUpstreamService(deps: UpstreamServiceDeps, name: string, s
 
 /**
  * Mutual TLS connections to one address, whose peer must be exactly `spiffeId`: checked after the handshake and before
- * the first byte. A connection does not outlive the SVID that its peer showed.
+ * the first byte. A connection does not outlive the SVID that its peer showed; shortly before, new ones take its place.
  */
 function createPool(
   { dialer, clock, logger }: UpstreamServiceDeps,
@@ -79,7 +80,7 @@ function createPool(
   address: HostPort,
   spiffeId: SpiffeId,
 ): UpstreamPool {
-  return createUpstreamPool(
+  const pool = createUpstreamPool(
     {
       ...POOL,
       name: `${name} ${formatHostPort(address)}`,
@@ -92,12 +93,14 @@ function createPool(
           logger.warn('upstream peer is refused', { service: name, address: formatHostPort(address), code, message })
           return { flag: 'upstream_untrusted', message: `${code}: ${message}` }
         }
-        const notAfterMs = dialer.peerOf(socket)?.notAfter.getTime() ?? 0
-        const expiry = clock.after(Math.max(0, notAfterMs - clock.now()), () => socket.destroy())
+        const notAfter = dialer.peerOf(socket)?.notAfter ?? new Date(0)
+        const on = { lastCall: () => pool.renew(), end: () => void socket.destroy() }
+        const expiry = watchExpiry(clock, notAfter, on)
         socket.once('close', () => expiry[Symbol.dispose]())
         return undefined
       },
     },
     { clock },
   )
+  return pool
 }
