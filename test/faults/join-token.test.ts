@@ -21,7 +21,8 @@ suite('enrollment', () => {
       'trust-bundle': join(mesh.directory, 'control-plane', 'trust-bundle.pem'),
       'join-token-file': tokenFile,
       'state-dir': join(mesh.directory, 'other-state'),
-      ...{ inbound: '127.0.0.1:0', app: '127.0.0.1:9', 'outbound-listener': '127.0.0.1:0', admin: '127.0.0.1:0' },
+      'outbound-listener': '127.0.0.1:0',
+      admin: '127.0.0.1:0',
     }
     return runPicket(['sidecar', ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])])
   }

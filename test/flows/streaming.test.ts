@@ -17,7 +17,10 @@ suite('a 1 GiB body', { timeout: 170_000 }, () => {
   before(async () => {
     mesh = await startMesh({
       policy: bankPolicy,
-      services: { gateway: { callerOnly: true }, files: { handler: serveFiles } },
+      services: {
+        gateway: { callerOnly: true },
+        files: { handler: (incoming, response) => void serveFiles(incoming, response) },
+      },
     })
     await mesh.pushPolicy(
       await replacePolicyData(mesh.directory, 'files', (data) => ({

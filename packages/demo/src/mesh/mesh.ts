@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { formatHostPort, generateSealKeyText, systemClock, writeFileAtomic, type HostPort } from '@picket/runtime'
 import { connectOperator, type Operator } from './operator.ts'
 import { freeAddresses } from './ports.ts'
-import { startProcess, waitUntilReady, type MeshProcess } from './process.ts'
-import { startService, type AppOptions, type MeshService } from './service.ts'
+import { startDaemon, type MeshProcess } from './process.ts'
+import { startService, type AppOptions, type MeshService, type ServicePlan } from './service.ts'
 
 /**
  * A whole mesh of real processes on free loopback ports, for demos and integration tests: a CA, a control plane, and a
@@ -51,72 +51,105 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-const main = fileURLToPath(new URL('../../../cli/bin/picket.js', import.meta.url))
-const picketCommand = [process.execPath, main] as const
+const picketCommand = [process.execPath, fileURLToPath(new URL('../../../cli/bin/picket.js', import.meta.url))] as const
 
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
-  const { services, policy, trustDomain = 'bank.test', onProgress = () => {} } = options
+  const { services, trustDomain = 'bank.test', onProgress = () => {} } = options
   const directory = await mkdtemp(join(tmpdir(), 'picket-'))
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rm(directory, { recursive: true, force: true }))
-  const dataDir = join(directory, 'control-plane')
-  const [listen, health] = (await freeAddresses(2)) as [HostPort, HostPort]
-  const sealKeyFile = join(directory, 'seal.key')
-  await writeFileAtomic(sealKeyFile, generateSealKeyText(), 0o600)
+  const names = Object.keys(services)
+  // All at once: two calls could be given the same port, since none of them is held until its process starts.
+  const [listen, health, ...others] = (await freeAddresses(2 + 4 * names.length)) as [HostPort, HostPort, ...HostPort[]]
 
   onProgress(`certificate authority of ${trustDomain}`)
-  await mustSucceed(
-    runPicket(['ca', 'init', '--trust-domain', trustDomain, '--data-dir', dataDir, '--seal-key-file', sealKeyFile]),
-  )
+  const plan: ControlPlanePlan = { directory, dataDir: join(directory, 'control-plane'), listen, health }
+  const sealKeyFile = join(directory, 'seal.key')
+  await writeFileAtomic(sealKeyFile, generateSealKeyText(), 0o600)
+  const shared = ['--data-dir', plan.dataDir, '--seal-key-file', sealKeyFile]
+  await mustSucceed(runPicket(['ca', 'init', '--trust-domain', trustDomain, ...shared]))
 
-  const logFile = join(directory, 'control-plane.log')
-  const command = [
-    ...[...picketCommand, 'control-plane', '--data-dir', dataDir, '--seal-key-file', sealKeyFile],
-    ...['--listen', formatHostPort(listen), '--health', formatHostPort(health), ...(options.controlPlaneFlags ?? [])],
-  ]
-  let controlPlane = startProcess({ name: 'control plane', command, logFile })
-  stack.defer(() => controlPlane.stop())
   onProgress(`control plane on ${formatHostPort(listen)}`)
-  await waitUntilReady(controlPlane, health, logFile)
-  const operator = stack.use(await connectOperator({ dataDir, address: listen, trustDomain }))
-  await operator.pushPolicy(policy)
+  const controlPlane = await startControlPlane(plan, [...shared, ...(options.controlPlaneFlags ?? [])])
+  stack.defer(() => controlPlane.process.stop())
+  const operator = stack.use(await connectOperator({ dataDir: plan.dataDir, address: listen, trustDomain }))
+  await operator.pushPolicy(options.policy)
 
-  onProgress(`sidecars for ${Object.keys(services).join(', ')}`)
-  const started = await Promise.all(Object.entries(services).map(([name, app]) => enroll(name, app)))
-  for (const service of started) stack.use(service)
+  onProgress(`sidecars for ${names.join(', ')}`)
+  const outcomes = await Promise.allSettled(Object.entries(services).map(enroll))
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [stack.use(outcome.value)] : []))
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed) throw failed.reason
   await waitForEndpoints(operator, started.length)
 
-  async function enroll(name: string, app: AppOptions): Promise<MeshService> {
+  async function enroll([name, app]: [string, AppOptions], index: number): Promise<MeshService> {
     await operator.createEntry(name)
+    const joinToken = await operator.createToken(name)
     return startService({
-      ...{ name, app, directory, trustDomain, picket: picketCommand, controlPlane: listen },
-      addresses: (await freeAddresses(4)) as [HostPort, HostPort, HostPort, HostPort],
-      trustBundle: join(dataDir, 'trust-bundle.pem'),
-      joinToken: await operator.createToken(name),
+      name,
+      app,
+      directory,
+      trustDomain,
+      joinToken,
+      picket: picketCommand,
+      addresses: others.slice(4 * index, 4 * index + 4) as unknown as ServicePlan['addresses'],
+      controlPlane: listen,
+      trustBundle: join(plan.dataDir, 'trust-bundle.pem'),
       sidecarFlags: options.sidecarFlags ?? [],
     })
   }
 
   const owned = stack.move()
   return {
-    ...{ directory, trustDomain, operator, controlPlaneAddress: listen, services: started },
+    directory,
+    trustDomain,
+    operator,
+    controlPlaneAddress: listen,
+    services: started,
     get controlPlane() {
-      return controlPlane
+      return controlPlane.process
     },
     service(name) {
       const found = started.find((service) => service.name === name)
-      if (!found) throw new Error(`no service "${name}" in this mesh: it has ${started.map((s) => s.name).join(', ')}`)
+      if (!found) throw new Error(`no service "${name}" in this mesh: it has ${names.join(', ')}`)
       return found
     },
-    picket: (...args) => runPicket([...args, '--data-dir', dataDir]),
+    picket: (...args) => runPicket([...args, '--data-dir', plan.dataDir]),
     pushPolicy: (file) => operator.pushPolicy(file, started.length),
     rotate: (name) => operator.rotate(name),
     withdraw: (name) => operator.deleteEntry(name),
-    async startControlPlane() {
-      controlPlane = startProcess({ name: 'control plane', command, logFile })
-      await waitUntilReady(controlPlane, health, logFile)
-    },
+    startControlPlane: () => controlPlane.start(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+interface ControlPlanePlan {
+  readonly directory: string
+  readonly dataDir: string
+  readonly listen: HostPort
+  readonly health: HostPort
+}
+
+/** The running process, and the way to start it again after it was killed. */
+interface RunningControlPlane {
+  readonly process: MeshProcess
+  start(): Promise<void>
+}
+
+async function startControlPlane(
+  { directory, listen, health }: ControlPlanePlan,
+  flags: readonly string[],
+): Promise<RunningControlPlane> {
+  const logFile = join(directory, 'control-plane.log')
+  const addresses = ['--listen', formatHostPort(listen), '--health', formatHostPort(health)]
+  const command = [...picketCommand, 'control-plane', ...addresses, ...flags]
+  const start = (): Promise<MeshProcess> => startDaemon({ name: 'control plane', command, logFile }, health)
+  let running = await start()
+  return {
+    get process() {
+      return running
+    },
+    start: async () => void (running = await start()),
   }
 }
 

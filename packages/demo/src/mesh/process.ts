@@ -62,11 +62,23 @@ function exitOf(child: ChildProcess): Promise<number | string> {
   })
 }
 
+/** Starts a daemon and resolves when it is ready; one that does not become ready is ended. */
+export async function startDaemon(options: ProcessOptions, health: HostPort): Promise<MeshProcess> {
+  const started = startProcess(options)
+  try {
+    await waitUntilReady(started, health, options.logFile)
+    return started
+  } catch (thrown) {
+    await started.kill()
+    throw thrown
+  }
+}
+
 /**
  * Polls `http://ADDRESS/ready` until it answers 200. Throws when the process ends first or after `timeoutMs`, with the
  * end of the process's log.
  */
-export async function waitUntilReady(
+async function waitUntilReady(
   running: MeshProcess,
   health: HostPort,
   logFile: string,
@@ -86,7 +98,7 @@ export async function waitUntilReady(
 }
 
 /** The answer of `/ready`: status 0 when nobody answers. */
-export function probe({ host, port }: HostPort): Promise<{ status: number; body: string }> {
+function probe({ host, port }: HostPort): Promise<{ status: number; body: string }> {
   return new Promise((resolve) => {
     const call = request({ host, port, path: '/ready', timeout: 2000, agent: false }, (response) => {
       let body = ''

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { formatHostPort, writeFileAtomic, type HostPort } from '@picket/runtime'
 import { readAccessLog, type AccessRecord } from './access-records.ts'
 import { createMeshClient, type MeshClient } from './client.ts'
-import { startProcess, waitUntilReady, type MeshProcess } from './process.ts'
+import { startDaemon, startProcess, type MeshProcess } from './process.ts'
 
 /** What stands behind a sidecar: a process, a handler in this process, something already listening, or nothing. */
 export type AppOptions =
@@ -66,20 +66,27 @@ export async function startService(plan: ServicePlan): Promise<MeshService> {
   const logFile = join(directory, 'sidecar.log')
   const accessLogFile = join(directory, 'access.log')
   const command = [...plan.picket, 'sidecar', ...sidecarFlags(plan, directory, tokenFile, accessLogFile, app)]
-  let sidecar = startProcess({ name: `${plan.name}'s sidecar`, command, logFile })
+  const startSidecar = (): Promise<MeshProcess> =>
+    startDaemon({ name: `${plan.name}'s sidecar`, command, logFile }, admin)
+  let sidecar = await startSidecar()
   stack.defer(() => sidecar.stop())
-  await waitUntilReady(sidecar, admin, logFile)
   const client = stack.use(createMeshClient(outbound))
   const appClient = stack.use(createMeshClient(app, true))
 
   async function start(): Promise<void> {
-    sidecar = startProcess({ name: `${plan.name}'s sidecar`, command, logFile })
-    await waitUntilReady(sidecar, admin, logFile)
+    sidecar = await startSidecar()
   }
   const owned = stack.move()
   return {
     name: plan.name,
-    ...{ app, inbound, outbound, admin, accessLogFile, client, appClient, joinToken: plan.joinToken },
+    app,
+    inbound,
+    outbound,
+    admin,
+    accessLogFile,
+    client,
+    appClient,
+    joinToken: plan.joinToken,
     get sidecar() {
       return sidecar
     },
