@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Decision, DenyReason } from './decision.ts'
-import type { PolicyEngine } from './decider.ts'
+import { Decider, type Instance, type PolicyEngine } from './decider.ts'
 import { PolicyError, type PolicyErrorCode } from './error.ts'
 import { createPolicyEngine } from './engine.ts'
 import { loadPolicyBundle } from './bundle.ts'
@@ -58,16 +58,6 @@ describe('memory', () => {
     assert.equal(spring(engine).trapped.kind, 'allow')
   })
 
-  test('is given back: requests that make it grow leave nothing behind', async () => {
-    using engine = await createTrapEngine('hungry')
-    const connection = engine.connect(createTestContext())
-    const trap = createTestHead('GET /trap')
-    engine.decide(connection, trap)
-    const before = process.memoryUsage().rss
-    for (let i = 0; i < 40; i++) assert.equal(engine.decide(connection, trap).kind, 'allow')
-    assert(process.memoryUsage().rss - before < 300_000_000)
-  })
-
   test('ends: a runaway evaluation is cut off in a moment', async () => {
     using engine = await createTrapEngine('runaway')
     const connection = engine.connect(createTestContext())
@@ -84,6 +74,7 @@ describe('what fails open elsewhere', () => {
     assert.equal(engine.evaluate('traps/not_blocked', { blocked: true }), false)
     const bytes = Buffer.from('{"blocked":true}')
     const toNothing = { toJSON: () => undefined }
+    const toText = { toJSON: () => 'text' }
     for (const input of [
       undefined,
       null,
@@ -97,6 +88,7 @@ describe('what fails open elsewhere', () => {
       new Map(),
       () => {},
       toNothing,
+      toText,
     ]) {
       throwsWith(() => engine.evaluate('traps/not_blocked', input), 'ERR_POLICY_INPUT')
     }
@@ -167,6 +159,73 @@ describe('what fails open elsewhere', () => {
   })
 })
 
+describe('an instance', () => {
+  /** A decider on instances that answer, grow or throw as told. */
+  async function deciderOn(answers: (string | Error)[]): Promise<{ engine: Decider; made: () => number }> {
+    let made = 0
+    const instantiate = (): Instance => {
+      made += 1
+      const instance = { memory: new Uint8Array(100_000), inputAt: 1_000, hasGrown: false, evaluate: () => [] }
+      const run = (): number => {
+        const answer = answers.shift() ?? '[]'
+        if (answer instanceof Error) throw answer
+        instance.hasGrown = answer === 'grow'
+        instance.memory.set(Buffer.from(`${answer === 'grow' ? '[{"result":true}]' : answer}\0`), 8)
+        return 8
+      }
+      return Object.assign(instance, { run })
+    }
+    const bundle = { ...(await loadTraps()), entrypoints: ['a/b'] }
+    const engine = new Decider(bundle, { entrypoints: new Map([['a/b', 0]]), instantiate }, 'a/b', 'a/c')
+    return { engine, made: () => made }
+  }
+
+  const decide = (engine: Decider): Decision =>
+    engine.decide(engine.connect(createTestContext()), createTestHead('GET /'))
+
+  test('is used again after an answer, and not after growing or throwing', async () => {
+    const { engine, made } = await deciderOn(['[{"result":true}]', '[]', 'grow', '[]', new Error('trap'), '[]', '{'])
+    const reasons = Array.from({ length: 7 }, () => `${decide(engine).reason} ${made()}`)
+    assert.deepEqual(reasons, [
+      'allowed 1',
+      'policy_undefined 1',
+      'allowed 1',
+      'policy_undefined 2',
+      'policy_error 2',
+      'policy_undefined 3',
+      'policy_error 3',
+    ])
+    assert.equal(`${decide(engine).reason} ${made()}`, 'policy_undefined 4')
+  })
+
+  test('that gives more than one result denies, whatever they are', async () => {
+    const { engine } = await deciderOn(['[{"result":true},{"result":true}]'])
+    assert.equal(decide(engine).reason, 'policy_multiple_results')
+  })
+
+  test('that cannot be made denies, until one can', async () => {
+    const bundle = { ...(await loadTraps()), entrypoints: ['a/b'] }
+    let isOutOfMemory = true
+    const engine = new Decider(
+      bundle,
+      {
+        entrypoints: new Map([['a/b', 0]]),
+        instantiate: () => {
+          if (isOutOfMemory) throw new RangeError('out of memory')
+          const memory = new Uint8Array(100_000)
+          memory.set(Buffer.from('[{"result":true}]\0'), 8)
+          return { memory, inputAt: 1_000, hasGrown: false, run: () => 8, evaluate: () => [] }
+        },
+      },
+      'a/b',
+      'a/c',
+    )
+    assert.deepEqual([decide(engine).reason, decide(engine).reason], ['policy_error', 'policy_error'])
+    isOutOfMemory = false
+    assert.equal(decide(engine).kind, 'allow')
+  })
+})
+
 describe('an explanation', () => {
   const explained = async (rule: Trap, explanation: 'reason' | Trap): Promise<Decision> => {
     using engine = await createTrapEngine(rule, explanation)
@@ -211,12 +270,12 @@ describe('an engine', () => {
 
   test('takes connections that were made for another revision', async () => {
     using one = await createTrapEngine('not_blocked')
-    using other = await createTrapEngine('denied')
+    using other = await createTrapEngine('headers')
     const connection = one.connect(createTestContext())
-    const head = createTestHead('GET /a')
+    const head = createTestHead('GET /a', ['x-role: a, b'])
     for (let i = 0; i < 3; i++) {
       assert.equal(one.decide(connection, head).kind, 'allow')
-      assert.equal(other.decide(connection, head).kind, 'deny')
+      assert.equal(other.decide(connection, head).kind, 'allow', 'it reads more than the one before')
     }
   })
 

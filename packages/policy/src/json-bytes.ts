@@ -20,7 +20,7 @@ export const LONGEST_ESCAPE = 6
 
 const HEX = Buffer.from('0123456789abcdef', 'latin1')
 
-/** 0 = stands for itself in a JSON string, 1 = needs an escape or a second byte. */
+/** 0 = stands for itself in a JSON string, 1 = is written as an escape. */
 const SPECIAL = new Uint8Array(256)
 SPECIAL.fill(1, 0, 0x20)
 SPECIAL.fill(1, 0x7f)
@@ -49,11 +49,6 @@ export function writeContents(view: Uint8Array, at: number, bytes: Uint8Array, s
 }
 
 function writeSpecial(view: Uint8Array, at: number, byte: number): number {
-  if (byte >= 0x80) {
-    view[at++] = 0xc0 | (byte >> 6)
-    view[at++] = 0x80 | (byte & 0x3f)
-    return at
-  }
   view[at++] = BACKSLASH
   if (byte === QUOTE || byte === BACKSLASH) {
     view[at++] = byte

@@ -3,10 +3,9 @@ import { PolicyError } from './error.ts'
 import { compileModule, Module, type WasmModule } from './wasm.ts'
 
 /**
- * Is this Wasm a module that OPA compiled and that this engine can run? Decided once, at load: a builtin that is missing
- * would otherwise throw in the middle of a request, and a module may import nothing but OPA's own interface.
+ * Is this Wasm a module that OPA compiled and that this engine can run? Decided once, at load: what is missing would
+ * otherwise throw in the middle of a request. (A module that imports more than OPA's interface does not link.)
  */
-const IMPORTS = /^(?:memory|opa_abort|opa_println|opa_builtin[0-4])$/
 
 /** OPA's Wasm ABI 1.2: what the SDK and the fast path call. */
 const EXPORTS = ['opa_eval', 'opa_malloc', 'opa_json_parse', 'opa_json_dump', 'opa_heap_ptr_get', 'opa_heap_ptr_set']
@@ -31,8 +30,6 @@ export async function compilePolicyModule(wasm: Uint8Array): Promise<WasmModule>
   } catch (cause) {
     throw new PolicyError('ERR_BUNDLE_WASM', `policy.wasm is not a Wasm module: ${messageOf(cause)}`, { cause })
   }
-  const foreign = Module.imports(module).find((wanted) => wanted.module !== 'env' || !IMPORTS.test(wanted.name))
-  if (foreign) throw new PolicyError('ERR_BUNDLE_WASM', `policy.wasm imports ${foreign.module}.${foreign.name}`)
   const names = new Set(Module.exports(module).map(({ name }) => name))
   const missing = [...EXPORTS, ...TABLES].find((name) => !names.has(name))
   if (missing !== undefined)

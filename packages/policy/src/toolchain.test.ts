@@ -86,10 +86,10 @@ describe('the OPA that is used', () => {
   test('is not looked for in folders that depend on where one stands', async () => {
     await withFolder(async (folder) => {
       const here = process.cwd()
-      await put(join(folder, 'opa'))
+      await put(join(folder, 'bin', 'opa'))
       process.chdir(folder)
       try {
-        assert.equal(await findOpa({ env: { PATH: ':.', HOME: folder } }), undefined)
+        assert.equal(await findOpa({ env: { PATH: ':.:bin:./bin', HOME: folder } }), undefined)
       } finally {
         process.chdir(here)
       }

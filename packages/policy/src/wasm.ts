@@ -11,7 +11,6 @@ export interface WasmMember {
 interface WebAssemblyNamespace {
   compile(this: void, bytes: Uint8Array): Promise<WasmModule>
   readonly Module: {
-    imports(module: WasmModule): readonly (WasmMember & { readonly module: string })[]
     exports(module: WasmModule): readonly WasmMember[]
   }
 }
