@@ -35,9 +35,10 @@ export async function startInbound(
   options: InboundOptions,
 ): Promise<TrafficListener> {
   const { clock, logger, accessLog, metrics } = deps
+  await using stack = new AsyncDisposableStack()
+  const pool = stack.use(createAppPool(options.app, clock))
   const connections = createConnections(clock)
-  const pool = createAppPool(options.app, clock)
-  const shared: InboundServices = {
+  const services: InboundServices = {
     inputs,
     accessLog,
     metrics,
@@ -59,7 +60,7 @@ export async function startInbound(
     },
     {
       connection(socket, peer) {
-        if (peer) serveInbound(socket, peer, shared)
+        if (peer) serveInbound(socket, peer, services)
         else socket.destroy()
       },
       refused({ code, message }, remote) {
@@ -69,22 +70,22 @@ export async function startInbound(
       },
     },
   )
-  const trust = inputs.bundles.subscribe((bundles) => {
-    const left = connections.reverify(bundles)
-    if (left > 0) logger.info('connections end: their peers are no longer trusted', { connections: left })
-  })
+  stack.use(listener)
+  stack.use(connections)
+  stack.use(
+    inputs.bundles.subscribe((bundles) => {
+      const left = connections.reverify(bundles)
+      if (left > 0) logger.info('connections end: their peers are no longer trusted', { connections: left })
+    }),
+  )
+  const owned = stack.move()
   return {
     address: listener.address,
     drain(deadline) {
       listener.stopAccepting()
       return connections.drain(deadline)
     },
-    async [Symbol.asyncDispose]() {
-      trust[Symbol.dispose]()
-      connections[Symbol.dispose]()
-      await listener[Symbol.asyncDispose]()
-      await pool[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
 

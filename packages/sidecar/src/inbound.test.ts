@@ -284,3 +284,9 @@ test('openssl speaks with an SVID; without one the refusal and its reason are on
   assert.equal(spoken?.['status'], 200)
   assert.deepEqual([refused?.['kind'], refused?.['reason']], ['handshake', 'no-certificate'])
 })
+
+test('a port that is in use leaves nothing behind', async () => {
+  await using app = await startTestApp()
+  await using inbound = await startTestInbound(app.address)
+  await assert.rejects(startTestInbound(app.address, { listen: inbound.address }), { code: 'ERR_PORT_IN_USE' })
+})
