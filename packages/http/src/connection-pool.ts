@@ -60,10 +60,8 @@ class ConnectionPool implements UpstreamPool, UpstreamConnectionOwner, Deadline 
 
   acquire(user: UpstreamUser): void {
     if (this.#isClosed) return user.upstreamUnavailable('drained', 'pool is closed')
-    const idle = this.#idle.pop()
-    if (idle !== undefined && !user.wantsFresh) return this.#assign(idle, user)
-    if (idle !== undefined && this.#connections.size < this.#options.maxConnections) this.#idle.push(idle)
-    else if (idle !== undefined) this.#discard(idle)
+    const idle = user.wantsFresh ? undefined : this.#idle.pop()
+    if (idle !== undefined) return this.#assign(idle, user)
     if (this.#connections.size < this.#options.maxConnections) return this.#open(user)
     if (this.#pending.length >= (this.#options.maxPending ?? DEFAULT_MAX_PENDING)) {
       this.#failed += 1

@@ -26,6 +26,15 @@ for (const [what, response] of BAD_RESPONSES)
     await client.until(() => upstream.sockets.size === 0)
   })
 
+test('an upstream that answers HTTP/1.0 in chunks is a 502', async () => {
+  await using upstream = await startUpstream(
+    answering('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'),
+  )
+  await using server = await startForwarder({ upstreamPort: upstream.port })
+  using client = new RawClient(server.port)
+  assert.match(await client.send('GET / HTTP/1.0\r\n\r\n').untilEnd(), /^HTTP\/1\.1 502 /)
+})
+
 test('a chunk that the upstream frames badly cuts the caller’s connection', async () => {
   await using upstream = await startUpstream((socket, received) => {
     if (!received.endsWith('\r\n\r\n')) return

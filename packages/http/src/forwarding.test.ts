@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
+import { FakeClock } from '@picket/runtime/testing'
 import { RawClient } from './testing.ts'
 import { startForwarder } from './testing-forwarder.ts'
 import { answering, countOf, get, OK, startUpstream } from './testing-upstream.ts'
@@ -150,6 +151,23 @@ test('relays the upstream’s 100 and other interim responses, then the final on
   assert.equal(text, `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${OK}`)
 })
 
+test('finds the final head wherever the bytes are cut, also behind an interim one', async () => {
+  const response = `HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${OK}`
+  let cut = 0
+  await using upstream = await startUpstream((socket, received) => {
+    if (!received.endsWith('\r\n\r\n')) return
+    socket.write(response.slice(0, cut))
+    setTimeout(() => socket.write(response.slice(cut, cut + 9)), 2)
+    setTimeout(() => socket.write(response.slice(cut + 9)), 4)
+  })
+  await using server = await startForwarder({ upstreamPort: upstream.port })
+  using client = new RawClient(server.port)
+  for (cut = 1; cut < response.length - 9; cut++) {
+    const text = await client.send(get('/')).until((text) => countOf(text, '\r\n\r\nok') === cut)
+    assert.equal(text, response.repeat(cut))
+  }
+})
+
 test('a final answer instead of a 100 ends the caller’s connection', async () => {
   await using upstream = await startUpstream(answering('HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n'))
   await using server = await startForwarder({ upstreamPort: upstream.port })
@@ -168,6 +186,14 @@ test('an answer that comes before the request has ended reaches the caller, whil
   assert.doesNotMatch(text, /connection: close/)
   assert.equal(upstream.received.length, 2, 'the upstream connection with half a request is not reused')
   assert.doesNotMatch(upstream.received[1]!, /cde/)
+})
+
+test('an early answer to a request that is still long ends the connection at once', async () => {
+  await using upstream = await startUpstream(answering('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+  await using server = await startForwarder({ clock: new FakeClock(), upstreamPort: upstream.port })
+  using client = new RawClient(server.port)
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nab')
+  assert.match(await client.untilEnd(), /ok$/)
 })
 
 test('a bad chunk ends the request: 400 to the caller, and the upstream never sees its end', async () => {

@@ -48,6 +48,36 @@ test('answers pipelined requests in order, each only when the one before is answ
   assert.ok(text.indexOf('#1') < text.indexOf('#2'))
 })
 
+test('finds the next head wherever the bytes are cut', async () => {
+  await using server = await startForwarder({ onRequest: echoPath })
+  using client = new RawClient(server.port)
+  const [first, second] = [get('/first'), get('/second', 'X-A: 1')]
+  for (let cut = 1; cut <= second.length; cut++) {
+    client.send(first + second.slice(0, cut))
+    await client.until((text) => countOf(text, '/first') === cut)
+    client.send(second.slice(cut))
+    await client.until((text) => countOf(text, '/second') === cut)
+  }
+  assert.deepEqual(server.refusals, [])
+})
+
+test('answers no more pipelined requests than the caller takes answers', async () => {
+  let answered = 0
+  const body = Buffer.alloc(65_536, 'x')
+  await using server = await startForwarder({ onRequest: (exchange) => (answered++, exchange.respond(200, [], body)) })
+  using client = new RawClient(server.port)
+  client.socket.pause()
+  client.send(get('/').repeat(1_000))
+  let before = -1
+  while (answered !== before) {
+    before = answered
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  assert.ok(answered > 0 && answered < 500, `${answered} answers`)
+  client.socket.resume()
+  while (answered < 1_000) await new Promise((resolve) => setTimeout(resolve, 5))
+})
+
 test('reads no more than it needs while a request is unanswered', async () => {
   await using server = await startForwarder({ onRequest: () => {} })
   using client = new RawClient(server.port)
@@ -197,6 +227,14 @@ test('closes an idle connection, and answers 408 to half a head', async () => {
   await clock.advance(291_000)
   await idle.untilEnd()
   assert.equal(countOf(idle.text, 'HTTP/1.1'), 1)
+})
+
+test('drops a caller that goes on sending after the last answer', async () => {
+  await using server = await startForwarder({ clock: new FakeClock(), onRequest: echoPath })
+  using client = new RawClient(server.port)
+  client.send('bad\r\n\r\n')
+  for (let i = 0; i < 40; i++) client.send(Buffer.alloc(65_536, 'x'))
+  await client.until(() => server.closed.count === 1)
 })
 
 test('drops a caller that lingers after the last answer', async () => {

@@ -144,6 +144,30 @@ for (const usesSharedReads of [true, false])
     assert.equal(server.pool.counts.opened, 1)
   })
 
+test('a TLS upstream connection that a slow caller held back serves the next caller', async () => {
+  const size = 8 * MIB
+  await using upstream = await listenTls((socket) => {
+    socket.on('data', () => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`)
+      void pour(socket, PIECE, size / PIECE.length)
+    })
+  })
+  await using server = await startForwarder({
+    pool: { readyEvent: 'secureConnect', connect: (read) => connectTls(upstream.port, read), maxConnections: 1 },
+  })
+  for (let n = 0; n < 3; n++) {
+    const client = net.connect(server.port, '127.0.0.1')
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    let received = 0
+    for await (const piece of client as AsyncIterable<Buffer>) {
+      received += piece.length
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.ok(received > size)
+  }
+  assert.equal(server.pool.counts.opened, 1)
+})
+
 test('any message survives any cutting into pieces, both ways, request after request', async () => {
   let answer: Buffer[] = []
   let received = Buffer.alloc(0)

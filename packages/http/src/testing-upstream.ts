@@ -34,3 +34,17 @@ export function answering(response: string): (socket: Socket, received: string) 
     answered.set(socket, heads)
   }
 }
+
+/** Answers the n-th request of each connection with `answers[n]`; the text `destroy` resets the connection instead. */
+export function scripted(answers: readonly string[], received: string[] = []): (socket: Socket) => void {
+  return (socket) => {
+    let served = 0
+    socket.on('data', (piece) => {
+      received.push(piece.toString('latin1'))
+      const answer = answers[Math.min(served++, answers.length - 1)]!
+      if (answer === 'destroy') socket.resetAndDestroy()
+      else socket.write(answer)
+    })
+    socket.on('end', () => socket.end())
+  }
+}
