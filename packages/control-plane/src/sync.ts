@@ -2,6 +2,7 @@ import {
   RpcError,
   type Caller,
   type Hello,
+  type Report,
   type SidecarStatus,
   type SyncRequestMessage,
   type SyncServerStream,
@@ -116,6 +117,7 @@ function openStream(
 ): void {
   let connection: SyncConnection | undefined
   let greeted = false
+  let early: Report | undefined
   let open = true
 
   async function greet(hello: Hello): Promise<void> {
@@ -127,12 +129,14 @@ function openStream(
       throw new RpcError('ERR_RPC_DENIED', confirmed.message)
     }
     connection = owner.begin(stream, { identity, hello, entry: confirmed.entry })
+    if (early) connection.receive(early)
   }
 
   stream.onMessage((message: SyncRequestMessage) => {
     if (connection) return connection.receive(message)
-    if (greeted) return // says more before it was answered: nothing of that matters yet
-    if (message.kind !== 'hello') throw new RpcError('ERR_RPC_INVALID', 'the first message is not a Hello')
+    if (greeted && message.kind === 'report') return void (early = message)
+    if (greeted && message.kind !== 'hello') return // about something that was not sent
+    if (greeted || message.kind !== 'hello') throw new RpcError('ERR_RPC_INVALID', 'a stream begins with one Hello')
     greeted = true
     greet(message).catch((thrown: unknown) => stream.end(toRpcError(thrown) as Error))
   })
