@@ -44,7 +44,15 @@ async function setUp() {
     state: { dir: join(dir, 'state'), sealKey: undefined, sealKeyFile: undefined },
     advertise: undefined,
   }
-  return { plane, dir, source, trustBundleFile, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return {
+    plane,
+    dir,
+    source,
+    trustBundleFile,
+    /** What it starts ends with the test at the latest, also when the start should have failed. */
+    run: async (given: ControlPlaneSource, signal?: AbortSignal) => stack.use(await run(given, signal)),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
 }
 
 /** An agent as a sidecar runs it; disposing it is a restart's first half. */
@@ -84,7 +92,7 @@ async function pushAll(plane: TestControlPlane): Promise<void> {
 
 test('attests with the token, says hello with nothing held, acknowledges each kind and reports', async () => {
   await using t = await setUp()
-  await using sidecar = await run(t.source)
+  await using sidecar = await t.run(t.source)
   assert.equal(sidecar.agent.svid.value.id.uri, 'spiffe://bank.test/payments')
   await pushAll(t.plane)
   const messages = t.plane.streams[0]?.messages ?? []
@@ -100,12 +108,12 @@ test('attests with the token, says hello with nothing held, acknowledges each ki
 test('a restart while the control plane is away serves from the last good state, without a token', async () => {
   await using t = await setUp()
   {
-    await using _sidecar = await run(t.source)
+    await using _sidecar = await t.run(t.source)
     await pushAll(t.plane)
   }
   await t.plane.stop()
   {
-    await using sidecar = await run({ ...t.source, joinToken: undefined })
+    await using sidecar = await t.run({ ...t.source, joinToken: undefined })
     assert.equal(sidecar.agent.svid.value.id.uri, 'spiffe://bank.test/payments')
     assert.equal(sidecar.policy.engine.value?.revision, 'p1')
     const seen = t.plane.streams.length
@@ -119,7 +127,7 @@ test('a restart while the control plane is away serves from the last good state,
 
 test('without a token and without state it does not start, and says what to do', async () => {
   await using t = await setUp()
-  await assert.rejects(run({ ...t.source, joinToken: undefined }), {
+  await assert.rejects(t.run({ ...t.source, joinToken: undefined }), {
     code: 'ERR_NO_JOIN_TOKEN',
     message: /token create/,
   })
@@ -127,7 +135,7 @@ test('without a token and without state it does not start, and says what to do',
 
 test('a wrong token ends the start with the reason, and writes nothing', async () => {
   await using t = await setUp()
-  await assert.rejects(run({ ...t.source, joinToken: new Secret('token-2') }), { code: 'ERR_ATTESTATION_REFUSED' })
+  await assert.rejects(t.run({ ...t.source, joinToken: new Secret('token-2') }), { code: 'ERR_ATTESTATION_REFUSED' })
   assert.deepEqual(await readdir(t.source.state?.dir ?? ''), ['seal.key'])
 })
 
@@ -135,14 +143,14 @@ test('a control plane of another authority gets no token', async () => {
   await using t = await setUp()
   const stranger = createTestAuthority('bank.test')
   await writeFile(t.trustBundleFile, encodeTrustBundlePem(stranger.bundle))
-  await assert.rejects(run(t.source), { code: 'ERR_ATTESTATION_REFUSED' })
+  await assert.rejects(t.run(t.source), { code: 'ERR_ATTESTATION_REFUSED' })
   assert.deepEqual(t.plane.calls, [])
 })
 
 test('waits for a control plane that is not there yet', async () => {
   await using t = await setUp()
   await t.plane.stop()
-  const starting = run(t.source)
+  const starting = t.run(t.source)
   await systemClock.sleep(100)
   await t.plane.start()
   await using sidecar = await starting
@@ -153,7 +161,7 @@ test('a start that waits can be given up', async () => {
   await using t = await setUp()
   await t.plane.stop()
   const stop = new AbortController()
-  const starting = run(t.source, stop.signal)
+  const starting = t.run(t.source, stop.signal)
   await systemClock.sleep(50)
   stop.abort(new Error('enough'))
   await assert.rejects(starting)
@@ -169,27 +177,27 @@ test('the pinned bundle file must be there, be a bundle, and hold an authority',
   ] as const) {
     await context.test(what, async () => {
       await writeFile(t.trustBundleFile, content)
-      await assert.rejects(run(t.source), { code: 'ERR_TRUST_BUNDLE_FILE' })
+      await assert.rejects(t.run(t.source), { code: 'ERR_TRUST_BUNDLE_FILE' })
     })
   }
   await rm(t.trustBundleFile)
-  await assert.rejects(run(t.source), { code: 'ERR_TRUST_BUNDLE_FILE', message: /ENOENT/ })
+  await assert.rejects(t.run(t.source), { code: 'ERR_TRUST_BUNDLE_FILE', message: /ENOENT/ })
 })
 
 test('when the operator pins another authority, what the old one vouched for is not served', async () => {
   await using t = await setUp()
   {
-    await using _sidecar = await run(t.source)
+    await using _sidecar = await t.run(t.source)
     await pushAll(t.plane)
   }
   const stranger = createTestAuthority('bank.test')
   await writeFile(t.trustBundleFile, encodeTrustBundlePem(stranger.bundle))
-  await assert.rejects(run({ ...t.source, joinToken: undefined }), { code: 'ERR_NO_JOIN_TOKEN' })
+  await assert.rejects(t.run({ ...t.source, joinToken: undefined }), { code: 'ERR_NO_JOIN_TOKEN' })
 })
 
 test('what is bad is refused with a code and the good one stays', async () => {
   await using t = await setUp()
-  await using sidecar = await run(t.source)
+  await using sidecar = await t.run(t.source)
   await pushAll(t.plane)
   const { authority } = t.plane
   const stream = await eventually('the stream', () => t.plane.streams.at(-1))
@@ -226,7 +234,7 @@ test('what is bad is refused with a code and the good one stays', async () => {
 
 test('a pushed command renews under a new key, and the stream moves to it', async () => {
   await using t = await setUp()
-  await using sidecar = await run(t.source)
+  await using sidecar = await t.run(t.source)
   await pushAll(t.plane)
   const before = sidecar.agent.svid.value
   t.plane.streams[0]?.rotate()
@@ -243,7 +251,7 @@ test('a pushed command renews under a new key, and the stream moves to it', asyn
 test('with an expired svid it attests anew, for the same identity, and does not take another', async () => {
   await using t = await setUp()
   t.plane.behaviour.ttlMs = 1200
-  await using sidecar = await run(t.source)
+  await using sidecar = await t.run(t.source)
   const first = sidecar.agent.svid.value
   t.plane.behaviour.failure = new RpcError('ERR_RPC_UNAVAILABLE', 'later')
   await eventually('expiry', () => systemClock.now() > first.notAfter.getTime())
