@@ -168,6 +168,19 @@ test('finds the final head wherever the bytes are cut, also behind an interim on
   }
 })
 
+test('finds a long final head that came in pieces behind an interim one', async () => {
+  const interim = 'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n'
+  const final = OK.replace('\r\n', `\r\nX-Long: ${'y'.repeat(3_000)}\r\n`)
+  await using upstream = await startUpstream((socket) => {
+    const pieces = [interim.slice(0, 5), interim.slice(5) + final.slice(0, 30), final.slice(30)]
+    const next = (): void => void (pieces.length > 0 && socket.write(pieces.shift()!, () => setTimeout(next, 5)))
+    next()
+  })
+  await using server = await startForwarder({ upstreamPort: upstream.port })
+  using client = new RawClient(server.port)
+  assert.equal(await client.send(get('/')).until((text) => text.endsWith('ok')), interim + final)
+})
+
 test('a final answer instead of a 100 ends the caller’s connection', async () => {
   await using upstream = await startUpstream(answering('HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n'))
   await using server = await startForwarder({ upstreamPort: upstream.port })
