@@ -272,6 +272,11 @@ describe('the written input', () => {
     assert.equal(write([['parsed_path']], createTestContext(), createTestHead('GET /a%ff')), undefined)
   })
 
+  test('is refused for a service name that could pass for a part of the request', () => {
+    const context = { ...createTestContext(), service: '\0method' }
+    assert.throws(() => new Projection(WHOLE_INPUT).bind(context), { code: 'ERR_POLICY_INPUT' })
+  })
+
   test('is refused rather than cut when memory is short', () => {
     const projection = new Projection(WHOLE_INPUT)
     const input = projection.bind(createTestContext())

@@ -1,4 +1,5 @@
 import type { RequestHead } from '@picket/http'
+import { PolicyError } from './error.ts'
 import { assembleInput, HIDDEN_HEADERS, schemeOf, toHeaders, type InputContext, type RequestFields } from './input.ts'
 import {
   LONGEST_ESCAPE,
@@ -31,7 +32,7 @@ const FIELDS = Object.keys({
   parsedQuery: 1,
 } satisfies Record<RequestField, 1>) as readonly RequestField[]
 
-/** A NUL stands in no SPIFFE ID, name or address. */
+/** What no constant part may look like: `bind` sees to it. */
 const MARKERS = Object.fromEntries(FIELDS.map((field) => [field, `\0${field}`])) as unknown as RequestFields
 const MARKER = /"\\u0000(\w+)"/
 
@@ -74,8 +75,12 @@ export class Projection {
     this.#headers = names?.map((name) => ({ name, key: Buffer.from(`${JSON.stringify(name)}:`) }))
   }
 
-  /** Once per connection: everything that does not depend on the request. */
+  /** Once per connection: everything that does not depend on the request. Throws `ERR_POLICY_INPUT`. */
   bind(context: InputContext): ConnectionInput {
+    const { service, source, destination } = context
+    if (`${service}${source?.host}${destination?.host}`.includes('\0')) {
+      throw new PolicyError('ERR_POLICY_INPUT', 'a service name or address holds NUL')
+    }
     const template = pick(assembleInput(context, MARKERS), this.references)
     const text = JSON.stringify(template)
     const pieces = text.split(MARKER)

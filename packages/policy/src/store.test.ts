@@ -74,6 +74,14 @@ describe('a policy store', () => {
     assert.equal(store.engine.value?.revision, 'frozen')
   })
 
+  test('ends with the later of two, though the earlier is much larger', async () => {
+    const roles = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`/service-${i}`, ['role']]))
+    const large = await replaceBundleData(shipped, { roles, routes: {} }, { revision: 'large' })
+    const store = createPolicyStore()
+    await Promise.all([store.activate(large), store.activate(frozen)])
+    assert.equal(store.engine.value?.revision, 'frozen')
+  })
+
   test('ends an engine that it has replaced', async () => {
     const store = createPolicyStore()
     const replaced = await store.activate(shipped)
