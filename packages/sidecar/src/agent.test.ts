@@ -248,6 +248,22 @@ test('a pushed command renews under a new key, and the stream moves to it', asyn
   assert.deepEqual(t.plane.calls, ['attest', 'issue'])
 })
 
+test('a renewed svid is the one that a restart finds', async () => {
+  await using t = await setUp()
+  let serialNumber: string | undefined
+  {
+    await using sidecar = await t.run(t.source)
+    const before = sidecar.agent.svid.value
+    const stream = await eventually('the stream', () => t.plane.streams[0])
+    stream.rotate()
+    await eventually('the new svid', () => sidecar.agent.svid.value !== before)
+    serialNumber = sidecar.agent.svid.value.chain[0]?.serialNumber
+  }
+  await t.plane.stop()
+  await using sidecar = await t.run({ ...t.source, joinToken: undefined })
+  assert.equal(sidecar.agent.svid.value.chain[0]?.serialNumber, serialNumber)
+})
+
 test('with an expired svid it attests anew, for the same identity, and does not take another', async () => {
   await using t = await setUp()
   t.plane.behaviour.ttlMs = 1200
