@@ -69,6 +69,7 @@ test('the probe sees an app come and go, and looks at most once a second', async
   let taken = 0
   const app = createServer((socket) => (socket.destroy(), (taken += 1)))
   await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+  app.unref()
   const address = { host: '127.0.0.1', port: (app.address() as AddressInfo).port }
   const probe = createAppProbe(clock, address)
   const looking = probe.probe()
