@@ -1,11 +1,11 @@
-import { accessSync, constants, globSync, statSync, writeSync } from 'node:fs'
+import { accessSync, constants, globSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /**
  * Foreign programs that tests and benchmarks lean on, and the command that brings each. A test that needs one says
- * `test('…', { skip: skipUnless('nginx') }, …)`; what was skipped for want of a program is told in one counted line
- * when the test process ends. `.ci/run` installs them all, so that CI skips none.
+ * `test('…', { skip: skipUnless('nginx') }, …)`; `skip-reporter.ts` tells what was skipped, and why, in one counted line
+ * when the run ends. `.ci/run` installs them all, so that CI skips none.
  */
 export const PROGRAMS = {
   curl: 'apt-get install curl',
@@ -35,11 +35,10 @@ export function programPath(name: ProgramName): string {
   return found
 }
 
-/** node:test's `skip` value: false when every program is there, else the reason; each call counts as one skipped test. */
+/** node:test's `skip` value: false when every program is there, else the reason. */
 export function skipUnless(...names: readonly ProgramName[]): string | false {
   const missing = names.filter((name) => findProgram(name) === undefined)
   if (missing.length === 0) return false
-  countSkip(missing)
   return missing.map((name) => `${name} is missing: ${PROGRAMS[name]}`).join('; ')
 }
 
@@ -60,17 +59,4 @@ function isProgram(path: string): boolean {
   } catch {
     return false
   }
-}
-
-const skipped = { tests: 0, programs: new Set<ProgramName>() }
-
-function countSkip(missing: readonly ProgramName[]): void {
-  if (skipped.tests === 0) process.once('exit', reportSkips)
-  skipped.tests += 1
-  for (const name of missing) skipped.programs.add(name)
-}
-
-function reportSkips(): void {
-  const wants = [...skipped.programs].map((name) => `${name} (${PROGRAMS[name]})`)
-  writeSync(2, `skipped ${skipped.tests} test${skipped.tests === 1 ? '' : 's'} for want of ${wants.join(', ')}\n`)
 }
