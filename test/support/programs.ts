@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path'
 
 /**
  * Foreign programs that tests and benchmarks lean on, and the command that brings each. A test that needs one says
- * `test('…', { skip: skipUnless('nginx') }, …)`; `skip-reporter.ts` tells what was skipped, and why, in one counted line
+ * `test('…', { skip: skipUnless('nginx') }, …)`; `.ci/skip-reporter.mjs` tells what was skipped, and why, in one counted line
  * when the run ends. `.ci/run` installs them all, so that CI skips none.
  */
 export const PROGRAMS = {
