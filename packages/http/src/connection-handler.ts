@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { Exchange, ExchangeFlag, ExchangeOutcome } from './exchange.ts'
+import type { Exchange, ExchangeOutcome } from './exchange.ts'
+import type { ExchangeFlag } from './exchange-flag.ts'
 import type { HttpRefusal } from './refusal.ts'
 
 export interface ServerConnectionHandler {

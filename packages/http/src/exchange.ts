@@ -1,3 +1,4 @@
+import type { ExchangeFlag } from './exchange-flag.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 import type { HeaderNameSet } from './header-name-set.ts'
 import type { RequestHead } from './request-head.ts'
@@ -32,23 +33,6 @@ export interface ForwardOptions {
   /** Valid header lines appended to the response head. Must stay unchanged until the exchange ends. */
   readonly addResponseHeaders?: Buffer
 }
-
-/** What went wrong with an exchange, '' when nothing did. */
-export type ExchangeFlag =
-  | ''
-  | 'upstream_connect_failed'
-  | 'upstream_connect_timeout'
-  | 'upstream_untrusted'
-  | 'upstream_overflow'
-  | 'upstream_reset'
-  | 'upstream_protocol_error'
-  | 'response_timeout'
-  | 'request_timeout'
-  | 'body_timeout'
-  | 'request_refused'
-  | 'client_disconnected'
-  | 'drained'
-  | 'internal_error'
 
 /** Told once per exchange, whatever happened. One object per connection, reused: copy what you keep. */
 export interface ExchangeOutcome {

@@ -7,7 +7,8 @@
  * §9.2.2), or the kernel refused our bytes (EPIPE) so that the upstream cannot have had the whole request. A POST that the
  * upstream may have acted upon is answered 502 instead.
  */
-import type { ExchangeFlag, ForwardOptions } from './exchange.ts'
+import type { ForwardOptions } from './exchange.ts'
+import type { ExchangeFlag } from './exchange-flag.ts'
 import { writeAndForget } from './large-write.ts'
 import type { HttpLimits } from './limits.ts'
 import { writeRequestHead } from './message-writer.ts'

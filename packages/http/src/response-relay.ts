@@ -1,5 +1,6 @@
 import { Body } from './body.ts'
-import type { ExchangeFlag, ForwardOptions } from './exchange.ts'
+import type { ForwardOptions } from './exchange.ts'
+import type { ExchangeFlag } from './exchange-flag.ts'
 import { INCOMPLETE, REFUSED } from './header-fields.ts'
 import { InputBuffer } from './input-buffer.ts'
 import { writeAndForget } from './large-write.ts'

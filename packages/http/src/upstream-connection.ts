@@ -1,7 +1,7 @@
 import type { OnReadOpts, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { codeOf, messageOf } from '@picket/runtime'
-import type { ExchangeFlag } from './exchange.ts'
+import type { ExchangeFlag } from './exchange-flag.ts'
 
 /** Whoever has, or waits for, an upstream connection. Nothing is told any more after `upstreamClosed` or `release`. */
 export interface UpstreamUser {

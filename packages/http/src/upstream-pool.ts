@@ -1,6 +1,6 @@
 import type { OnReadOpts, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { ExchangeFlag } from './exchange.ts'
+import type { ExchangeFlag } from './exchange-flag.ts'
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
 
 /** Keep-alive connections to ONE upstream address, last used first. */

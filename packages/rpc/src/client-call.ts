@@ -1,7 +1,7 @@
 import type { ClientWritableStream } from '@grpc/grpc-js'
 import { CHUNK_BYTES } from './chunks.ts'
 import type { Channel } from './client-channel.ts'
-import type { CallOptions } from './client.ts'
+import type { CallOptions } from './control-plane-client.ts'
 import { UNARY, type Codec, type RequestOf, type ResponseOf, type UnaryMethod } from './codec.ts'
 import { methodDefinition, type Wire } from './contract.ts'
 import type { PolicyRevision } from './messages.ts'

@@ -1,7 +1,7 @@
 import { Client, status as Status, type ClientDuplexStream, type ServiceError, type StatusObject } from '@grpc/grpc-js'
 import { formatHostPort } from '@picket/runtime'
 import { controlPlaneId } from './caller.ts'
-import type { ControlPlaneClientDeps, ControlPlaneClientOptions } from './client.ts'
+import type { ControlPlaneClientDeps, ControlPlaneClientOptions } from './control-plane-client.ts'
 import { VerifyingCredentials } from './credentials.ts'
 import { LIMITS } from './limits.ts'
 import { RpcError } from './rpc-error.ts'

@@ -1,7 +1,7 @@
 import { status as Status, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js'
 import { createReassembler } from './chunks.ts'
 import type { Channel } from './client-channel.ts'
-import type { SyncClientStream } from './client.ts'
+import type { SyncClientStream } from './control-plane-client.ts'
 import { methodDefinition, type Wire } from './contract.ts'
 import type { Resource, SyncPush } from './messages.ts'
 import { RpcError } from './rpc-error.ts'

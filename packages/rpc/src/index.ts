@@ -41,10 +41,5 @@ export { controlPlaneId, isReservedId, operatorId, type Caller } from './caller.
 export { CHUNK_BYTES, chunkResource, createReassembler, RESOURCE_BYTES, type Reassembler } from './chunks.ts'
 export type { AdminHandlers, ControlPlaneHandlers, SyncServerStream } from './handlers.ts'
 export { startControlPlaneServer, type ControlPlaneServer } from './server.ts'
-export {
-  connectControlPlane,
-  type AdminClient,
-  type CallOptions,
-  type ControlPlaneClient,
-  type SyncClientStream,
-} from './client.ts'
+export { connectControlPlane } from './client.ts'
+export type { AdminClient, CallOptions, ControlPlaneClient, SyncClientStream } from './control-plane-client.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { ControlPlaneClient } from './client.ts'
+import type { ControlPlaneClient } from './control-plane-client.ts'
 import type { Method } from './contract.ts'
 import { RpcError } from './rpc-error.ts'
 import { ENTRY, outcomeOf, POLICY, startTestControlPlane, STATUS, SVID_ANSWER } from './testing.ts'

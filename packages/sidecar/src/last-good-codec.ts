@@ -9,8 +9,16 @@ import {
 import { RESOURCE_KINDS } from '@picket/rpc'
 import { messageOf } from '@picket/runtime'
 import { SidecarError } from './error.ts'
-import type { LastGood } from './last-good.ts'
 import type { HeldResource, HeldResources } from './resources.ts'
+
+/** All that a sidecar needs to serve while the control plane is away. */
+export interface LastGood {
+  readonly trustDomain: string
+  /** SHA-256 of the pinned bundle file that this state descends from, hex. */
+  readonly pin: string
+  readonly svid: X509Svid | undefined
+  readonly resources: HeldResources
+}
 
 const FORMAT = 1
 

@@ -9,7 +9,8 @@ import { createTestAuthority } from '@picket/identity/testing'
 import { createMetrics, generateSealKeyText, parseSealKey, silentLogger, type SealKey } from '@picket/runtime'
 import { createRecordingLogger, FakeClock } from '@picket/runtime/testing'
 import { decodeLastGood, encodeLastGood } from './last-good-codec.ts'
-import { createLastGoodFile, type LastGood, type LastGoodFile } from './last-good.ts'
+import type { LastGood } from './last-good-codec.ts'
+import { createLastGoodFile, type LastGoodFile } from './last-good.ts'
 import { openStateDir } from './seal-key.ts'
 
 const authority = createTestAuthority('bank.test')

@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TrustDomain, X509Svid } from '@picket/identity'
+import type { TrustDomain } from '@picket/identity'
 import {
   codeOf,
   messageOf,
@@ -13,19 +13,9 @@ import {
 } from '@picket/runtime'
 import type { StateConfig } from './config.ts'
 import { SidecarError } from './error.ts'
-import { decodeLastGood, encodeLastGood } from './last-good-codec.ts'
-import type { HeldResources } from './resources.ts'
+import { decodeLastGood, encodeLastGood, type LastGood } from './last-good-codec.ts'
 import { openStateDir } from './seal-key.ts'
 import { claimStateDir } from './state-lock.ts'
-
-/** All that a sidecar needs to serve while the control plane is away. */
-export interface LastGood {
-  readonly trustDomain: string
-  /** SHA-256 of the pinned bundle file that this state descends from, hex. */
-  readonly pin: string
-  readonly svid: X509Svid | undefined
-  readonly resources: HeldResources
-}
 
 /**
  * The last good state on disk, sealed: it holds the private key of the SVID. One file, replaced as a whole. A file that

@@ -1,7 +1,7 @@
 import { verifyX509Svid, type X509Svid } from '@picket/identity'
 import { RESOURCE_KINDS } from '@picket/rpc'
 import { codeOf, messageOf, type Clock, type Logger } from '@picket/runtime'
-import type { LastGood } from './last-good.ts'
+import type { LastGood } from './last-good-codec.ts'
 import type { Resources } from './resources.ts'
 
 /**

@@ -1,0 +1,16 @@
+/** What went wrong with an exchange, '' when nothing did. */
+export type ExchangeFlag =
+  | ''
+  | 'upstream_connect_failed'
+  | 'upstream_connect_timeout'
+  | 'upstream_untrusted'
+  | 'upstream_overflow'
+  | 'upstream_reset'
+  | 'upstream_protocol_error'
+  | 'response_timeout'
+  | 'request_timeout'
+  | 'body_timeout'
+  | 'request_refused'
+  | 'client_disconnected'
+  | 'drained'
+  | 'internal_error'
