@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -157,9 +157,11 @@ async function untilStatus(
 test('an app run with a token joins the mesh: status shows it, its certificate is rotated, it leaves', async () => {
   await itemsOf('policy', 'push', bundle)
   await itemsOf('entry', 'create', '/fraud', '--selector', 'service:fraud')
-  const [{ token } = { token: '' }] = await itemsOf<{ token: string }>('token', 'create', '--selector', 'service:fraud')
   const tokenFile = join(scratch.path, 'token')
-  await writeFile(tokenFile, token, { mode: 0o600 })
+  const created = ['token', 'create', '--selector', 'service:fraud', '--token-file', tokenFile]
+  const [shown] = await itemsOf<{ token: null; tokenFile: string }>(...created)
+  assert.deepEqual([shown!.token, shown!.tokenFile], [null, tokenFile], 'a token in a file is not shown')
+  assert.equal((await stat(tokenFile)).mode & 0o777, 0o600)
   const address = await readFile(join(dataDir, 'operator/address'), 'utf8')
   const mesh = ['--control-plane', address.trim(), '--trust-domain', 'bank.test', '--join-token-file', tokenFile]
   const app = ['--trust-bundle', join(dataDir, 'trust-bundle.pem'), '--app', '127.0.0.1:9', '--inbound', '127.0.0.1:0']
