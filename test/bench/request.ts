@@ -42,7 +42,7 @@ export interface RequestTable {
 type Sample = Load & { readonly cpuMicroseconds: number; readonly residentBytes: number }
 
 /** Caches, connection pools and compilers settle before anything counts. */
-const WARM_UP_SECONDS = 3
+const WARM_UP_SECONDS = 5
 
 export async function measureRequests(options: RequestOptions): Promise<RequestTable> {
   const wanted = CONTESTANTS.filter(({ name }) => options.only.length === 0 || options.only.includes(name))
