@@ -1,13 +1,9 @@
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
+import { freeAddresses } from '@picket/demo'
 
 /** Loopback ports that were free a moment ago, all different. For programs that cannot be told to choose themselves. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  return (await freeAddresses(count)).map(({ port }) => port)
 }
 
 export async function freePort(): Promise<number> {
