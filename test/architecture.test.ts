@@ -16,15 +16,17 @@ const LAYERS: Readonly<Record<string, number>> = {
   policy: 2,
   mtls: 2,
   rpc: 3,
-  'control-plane': 4,
-  sidecar: 4,
-  demo: 4,
-  cli: 5,
+  agent: 4,
+  'control-plane': 5,
+  sidecar: 5,
+  demo: 5,
+  cli: 6,
 }
 
 /** Not even through a third package. */
 const FORBIDDEN_EDGES: readonly (readonly [from: string, to: string])[] = [
   ['sidecar', 'ca'],
+  ['agent', 'ca'],
   ['policy', 'mtls'],
   ['ca', 'rpc'],
   ['http', 'identity'],

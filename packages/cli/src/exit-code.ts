@@ -1,3 +1,4 @@
+import type { AgentErrorCode } from '@picket/agent'
 import type { CaErrorCode } from '@picket/ca'
 import type { ControlPlaneErrorCode } from '@picket/control-plane'
 import type { IdentityErrorCode } from '@picket/identity'
@@ -121,6 +122,7 @@ const EXIT_CODES = {
   | PolicyErrorCode
   | RpcErrorCode
   | ControlPlaneErrorCode
+  | AgentErrorCode
   | SidecarErrorCode,
   ExitCode
 >

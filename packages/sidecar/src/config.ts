@@ -1,5 +1,6 @@
+import type { ControlPlaneSource } from '@picket/agent'
 import type { TrustDomain } from '@picket/identity'
-import type { HostPort, SealKey, Secret } from '@picket/runtime'
+import type { HostPort } from '@picket/runtime'
 import { contradictionsOf } from './contradictions.ts'
 import { SidecarError } from './error.ts'
 import {
@@ -13,19 +14,6 @@ import {
 /** Where identity, policy and endpoints come from. */
 export type SidecarSource = ControlPlaneSource | FileSource
 
-export interface ControlPlaneSource {
-  readonly kind: 'control-plane'
-  readonly address: HostPort
-  readonly trustDomain: TrustDomain
-  /** The pinned bundle that the first contact is verified with. */
-  readonly trustBundleFile: string
-  readonly joinToken: Secret<string> | undefined
-  readonly joinTokenFile: string | undefined
-  readonly state: StateConfig | undefined
-  /** `port` 0: the port that inbound really listens on. Undefined: no inbound calls. */
-  readonly advertise: HostPort | undefined
-}
-
 export interface FileSource {
   readonly kind: 'files'
   readonly trustDomain: TrustDomain | undefined
@@ -34,13 +22,6 @@ export interface FileSource {
   readonly trustBundleFile: string
   /** Undefined only without inbound. */
   readonly policyFile: string | undefined
-}
-
-/** Where the last good state is sealed, and with what: the key itself, or the file that holds it. */
-export interface StateConfig {
-  readonly dir: string
-  readonly sealKey: SealKey | undefined
-  readonly sealKeyFile: string | undefined
 }
 
 /** The settings, free of contradictions. */

@@ -1,10 +1,10 @@
+import { parseJoinToken } from '@picket/agent'
 import { parseSpiffeId, parseTrustDomain, type SpiffeId } from '@picket/identity'
 import { isServiceName } from '@picket/rpc'
 import {
   parseDuration,
   parseHostPort,
   parseSealKey,
-  Secret,
   type HostPort,
   type SettingsOf,
   type SettingsTable,
@@ -193,12 +193,4 @@ function parsePath(text: string): string {
 function parseBoolean(text: string): boolean {
   if (text !== 'true' && text !== 'false') throw new TypeError(`"${text}" is neither true nor false`)
   return text === 'true'
-}
-
-/** One printable word, surrounding white space dropped. Throws without repeating the text. */
-export function parseJoinToken(text: string): Secret<string> {
-  const token = text.trim()
-  if (!/^[\x21-\x7e]{1,512}$/.test(token))
-    throw new TypeError('not a join token: it is one word of printable characters')
-  return new Secret(token)
 }

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { systemClock, type HostPort } from '@picket/runtime'
-import { eventually } from './testing-control-plane.ts'
+import { eventually } from '@picket/agent/testing'
 import { call, get, setUp, type Answer } from './testing-sidecar.ts'
 
 test('the stop lets what is in flight finish, takes nothing new, and keeps the way out open until then', async () => {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { encodeCertificatesPem, encodePrivateKeyPem } from '@picket/identity'
 import { RpcError, type Report } from '@picket/rpc'
-import { eventually } from './testing-control-plane.ts'
+import { eventually } from '@picket/agent/testing'
 import { call, get, POLICY, setUp } from './testing-sidecar.ts'
 
 test('attests, waits for a policy, then serves, and says so all along', async () => {

@@ -9,7 +9,7 @@ import { encodeCertificatesPem, encodePrivateKeyPem, encodeTrustBundlePem, type 
 import { resolveSettings, silentLogger, systemClock, systemRandom, type HostPort } from '@picket/runtime'
 import { sidecarSettings, type SidecarSettings } from './settings.ts'
 import { startSidecar, type Sidecar } from './sidecar.ts'
-import { eventually, startTestControlPlane } from './testing-control-plane.ts'
+import { eventually, startTestControlPlane } from '@picket/agent/testing'
 
 export const POLICY = new URL('../../../policies/authz.bundle.tar.gz', import.meta.url)
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { codeOf } from '@picket/runtime'
-import { SidecarError } from './error.ts'
+import { AgentError } from './error.ts'
 
 /**
  * One sidecar to a state folder: two would write each other's identity, and after a restart one service would come up as
@@ -18,7 +18,7 @@ export async function claimStateDir(dir: string): Promise<AsyncDisposable> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
       const inUse = codeOf(cause) === 'EADDRINUSE'
-      reject(inUse ? new SidecarError('ERR_STATE_DIR_IN_USE', `stateDir ${dir} is in use by another sidecar`) : cause)
+      reject(inUse ? new AgentError('ERR_STATE_DIR_IN_USE', `stateDir ${dir} is in use by another sidecar`) : cause)
     })
     server.listen(`\0picket-sidecar-${name}`, resolve)
   })

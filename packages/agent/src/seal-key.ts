@@ -1,8 +1,8 @@
 import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, generateSealKeyText, messageOf, parseSealKey, type Logger, type SealKey } from '@picket/runtime'
-import type { StateConfig } from './config.ts'
-import { SidecarError } from './error.ts'
+import type { StateConfig } from './control-plane-source.ts'
+import { AgentError } from './error.ts'
 
 const OTHERS = 0o077
 
@@ -47,6 +47,6 @@ async function warnIfOpen(path: string, logger: Logger): Promise<void> {
   logger.warn('other users of the machine may read this path', { path, mode: (mode & 0o777).toString(8) })
 }
 
-function unusable(file: string, cause: unknown): SidecarError {
-  return new SidecarError('ERR_SEAL_KEY_FILE', `sealing key ${file}: ${messageOf(cause)}`, { cause })
+function unusable(file: string, cause: unknown): AgentError {
+  return new AgentError('ERR_SEAL_KEY_FILE', `sealing key ${file}: ${messageOf(cause)}`, { cause })
 }

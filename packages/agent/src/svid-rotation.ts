@@ -17,7 +17,7 @@ import {
   type Random,
   type Watch,
 } from '@picket/runtime'
-import { SidecarError } from './error.ts'
+import { AgentError } from './error.ts'
 import {
   initialRotation,
   nextRotation,
@@ -55,10 +55,10 @@ export async function requestSvid(
   )
   const verified = verifyX509Svid(svid.chain, bundles.value, new Date(clock.now()))
   if (verified.kind === 'refused') {
-    throw new SidecarError('ERR_SVID_MISMATCH', `the issued svid does not verify: ${verified.message}`)
+    throw new AgentError('ERR_SVID_MISMATCH', `the issued svid does not verify: ${verified.message}`)
   }
   if (held && svid.id.uri !== held.id.uri) {
-    throw new SidecarError('ERR_SVID_MISMATCH', `asked for ${held.id.uri}, was issued ${svid.id.uri}`)
+    throw new AgentError('ERR_SVID_MISMATCH', `asked for ${held.id.uri}, was issued ${svid.id.uri}`)
   }
   return svid
 }

@@ -17,7 +17,7 @@ import {
   type ServiceConfig,
 } from '@picket/rpc'
 import { createWatch, type Watch } from '@picket/runtime'
-import { SidecarError } from './error.ts'
+import { AgentError } from './error.ts'
 
 /** A resource that was accepted, in the bytes that it came in. */
 export interface HeldResource {
@@ -91,10 +91,10 @@ export function createResources(policy: Pick<PolicyStore, 'activate'>, pinned: T
  */
 function refuseWorse(present: TrustBundle, next: TrustBundle): void {
   if (next.x509Authorities.length === 0) {
-    throw new SidecarError('ERR_TRUST_BUNDLE_EMPTY', 'the trust bundle holds no authority')
+    throw new AgentError('ERR_TRUST_BUNDLE_EMPTY', 'the trust bundle holds no authority')
   }
   if (next.sequence >= present.sequence) return
-  throw new SidecarError(
+  throw new AgentError(
     'ERR_TRUST_BUNDLE_ROLLBACK',
     `trust bundle sequence ${next.sequence} is older than ${present.sequence}, which is held`,
   )

@@ -11,7 +11,7 @@ import {
 import { createMetrics, createTasks, createWatch, silentLogger, systemClock } from '@picket/runtime'
 import { createFakeRandom, createRecordingLogger, FakeClock, settle } from '@picket/runtime/testing'
 import { runSync, type SyncDeps } from './sync.ts'
-import { eventually, startTestControlPlane } from './testing-control-plane.ts'
+import { eventually, startTestControlPlane } from './testing.ts'
 
 /** A sync loop whose streams are in the test's hand. */
 function setUp(accept: SyncDeps['accept'] = () => Promise.resolve()) {

@@ -8,7 +8,7 @@ import {
 } from '@picket/identity'
 import { RESOURCE_KINDS } from '@picket/rpc'
 import { messageOf } from '@picket/runtime'
-import { SidecarError } from './error.ts'
+import { AgentError } from './error.ts'
 import type { HeldResource, HeldResources } from './resources.ts'
 
 /** All that a sidecar needs to serve while the control plane is away. */
@@ -51,7 +51,7 @@ export function decodeLastGood(bytes: Uint8Array): LastGood {
       resources: decodeResources(toObject(state['resources'])),
     }
   } catch (cause) {
-    throw new SidecarError('ERR_LAST_GOOD', `not a state of this version: ${messageOf(cause)}`, { cause })
+    throw new AgentError('ERR_LAST_GOOD', `not a state of this version: ${messageOf(cause)}`, { cause })
   }
 }
 

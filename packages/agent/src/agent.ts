@@ -15,7 +15,7 @@ import {
   type Watch,
 } from '@picket/runtime'
 import { createControlPlaneIssuer, createJoinTokens, requestFirstSvid, type JoinTokens } from './attestation.ts'
-import type { ControlPlaneSource } from './config.ts'
+import type { ControlPlaneSource } from './control-plane-source.ts'
 import { openLastGoodFile } from './last-good.ts'
 import { loadPinnedBundle } from './pinned-bundle.ts'
 import { restore } from './restore.ts'

@@ -11,8 +11,8 @@ import {
   type Metrics,
   type SealKey,
 } from '@picket/runtime'
-import type { StateConfig } from './config.ts'
-import { SidecarError } from './error.ts'
+import type { StateConfig } from './control-plane-source.ts'
+import { AgentError } from './error.ts'
 import { decodeLastGood, encodeLastGood, type LastGood } from './last-good-codec.ts'
 import { openStateDir } from './seal-key.ts'
 import { claimStateDir } from './state-lock.ts'
@@ -79,7 +79,7 @@ export function createLastGoodFile(deps: LastGoodDeps, { dir, key, trustDomain }
         const state = decodeLastGood(await readSealedFile(path, PURPOSE, key))
         if (state.trustDomain === trustDomain.name) return state
         const fault = `it belongs to trust domain ${state.trustDomain}, not ${trustDomain.name}`
-        throw new SidecarError('ERR_LAST_GOOD', fault)
+        throw new AgentError('ERR_LAST_GOOD', fault)
       } catch (thrown) {
         if (codeOf(thrown) === 'ENOENT') return undefined
         unreadable = true

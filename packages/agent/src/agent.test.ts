@@ -10,8 +10,8 @@ import { encodeEndpoints, encodeServiceConfig, RpcError, type Hello, type Nack, 
 import { createMetrics, createTasks, createWatch, Secret, systemClock, systemRandom, type Tasks } from '@picket/runtime'
 import { createRecordingLogger } from '@picket/runtime/testing'
 import { openAgent, type Agent } from './agent.ts'
-import type { ControlPlaneSource } from './config.ts'
-import { eventually, startTestControlPlane, type TestControlPlane } from './testing-control-plane.ts'
+import type { ControlPlaneSource } from './control-plane-source.ts'
+import { eventually, startTestControlPlane, type TestControlPlane } from './testing.ts'
 
 /** A policy store that takes every bundle but the one that says `bad`. */
 function createFakePolicyStore(): PolicyStore {

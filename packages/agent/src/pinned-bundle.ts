@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { parseTrustBundle, parseTrustBundlePem, type TrustBundle, type TrustDomain } from '@picket/identity'
 import { messageOf } from '@picket/runtime'
-import { SidecarError } from './error.ts'
+import { AgentError } from './error.ts'
 
 /** The bundle that an operator gave for the first contact. */
 export interface PinnedBundle {
@@ -24,7 +24,7 @@ export async function loadPinnedBundle(file: string, trustDomain: TrustDomain): 
     if (bundle.x509Authorities.length === 0) throw new RangeError('it holds no authority')
     return { bundle, pin: createHash('sha256').update(bytes).digest('hex') }
   } catch (cause) {
-    throw new SidecarError('ERR_TRUST_BUNDLE_FILE', `trustBundle ${file}: ${messageOf(cause)}`, { cause })
+    throw new AgentError('ERR_TRUST_BUNDLE_FILE', `trustBundle ${file}: ${messageOf(cause)}`, { cause })
   }
 }
 

@@ -12,8 +12,8 @@ import {
   type Secret,
   type Watch,
 } from '@picket/runtime'
-import { SidecarError } from './error.ts'
-import { parseJoinToken } from './settings.ts'
+import { AgentError } from './error.ts'
+import { parseJoinToken } from './join-token.ts'
 import { RENEWAL_RETRY } from './rotation-state.ts'
 import { requestSvid, type SvidIssuer, type SvidRequestDeps } from './svid-rotation.ts'
 
@@ -57,7 +57,7 @@ async function attest(
 ): Promise<AttestResponse> {
   const token = await joinTokens.take()
   if (!token) {
-    throw new SidecarError(
+    throw new AgentError(
       'ERR_NO_JOIN_TOKEN',
       'no valid svid is held and there is no join token: create one with "picket token create" and give --join-token-file',
     )
@@ -78,9 +78,9 @@ export async function requestFirstSvid(
       return await requestSvid(deps, undefined, signal)
     } catch (thrown) {
       if (signal.aborted) throw thrown
-      if (thrown instanceof SidecarError && thrown.code !== 'ERR_SVID_MISMATCH') throw thrown
+      if (thrown instanceof AgentError && thrown.code !== 'ERR_SVID_MISMATCH') throw thrown
       if (!(thrown instanceof PicketError) || !thrown.retryable) {
-        throw new SidecarError('ERR_ATTESTATION_REFUSED', `no first svid: ${messageOf(thrown)}`, { cause: thrown })
+        throw new AgentError('ERR_ATTESTATION_REFUSED', `no first svid: ${messageOf(thrown)}`, { cause: thrown })
       }
       const delayMs = backoffMs(attempt, RENEWAL_RETRY, deps.random)
       deps.logger.warn('no first svid yet', {
@@ -131,6 +131,6 @@ async function readTokenFile(file: string): Promise<Secret<string>> {
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(JOIN_TOKEN_BYTES), 0, JOIN_TOKEN_BYTES, 0)
     return parseJoinToken(buffer.toString('utf8', 0, bytesRead))
   } catch (cause) {
-    throw new SidecarError('ERR_JOIN_TOKEN_FILE', `joinTokenFile ${file}: ${messageOf(cause)}`, { cause })
+    throw new AgentError('ERR_JOIN_TOKEN_FILE', `joinTokenFile ${file}: ${messageOf(cause)}`, { cause })
   }
 }
