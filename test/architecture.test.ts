@@ -40,7 +40,9 @@ const VENDORS: Readonly<Record<string, string>> = {
   'modern-tar': 'packages/policy/src/archive.ts',
   '@grpc/grpc-js': 'packages/rpc/',
   '@grpc/proto-loader': 'packages/rpc/',
+  '@grpc/reflection': 'packages/rpc/',
   'grpc-health-check': 'packages/rpc/',
+  koffi: 'packages/sidecar/src/peer-credentials.ts',
   commander: 'packages/cli/',
   pino: 'packages/cli/',
   yaml: 'packages/cli/',
@@ -160,7 +162,8 @@ const RULES: readonly Rule[] = [
   {
     sentence: 'a package declares the libraries that it imports, in exact versions, and no others',
     violations: (tree) =>
-      [...tree.manifests].flatMap(([name, { dependencies = {} }]) => {
+      [...tree.manifests].flatMap(([name, manifest]) => {
+        const dependencies = { ...manifest.dependencies, ...manifest.optionalDependencies }
         const own = tree.sources.filter(({ path }) => packageOf(path) === name && !isTest(path))
         const used = new Set(
           own

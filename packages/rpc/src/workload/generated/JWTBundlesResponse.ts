@@ -1,0 +1,9 @@
+// Original file: proto/spiffe/workload.proto
+
+export interface JWTBundlesResponse {
+  bundles?: { [key: string]: Buffer | Uint8Array | string }
+}
+
+export interface JWTBundlesResponse__Output {
+  bundles: { [key: string]: Buffer }
+}

@@ -1,0 +1,24 @@
+// Original file: proto/envoy/extensions/transport_sockets/tls/v3/secret.proto
+
+import type {
+  TlsCertificate as _envoy_extensions_transport_sockets_tls_v3_TlsCertificate,
+  TlsCertificate__Output as _envoy_extensions_transport_sockets_tls_v3_TlsCertificate__Output,
+} from '../../../../../envoy/extensions/transport_sockets/tls/v3/TlsCertificate.ts'
+import type {
+  CertificateValidationContext as _envoy_extensions_transport_sockets_tls_v3_CertificateValidationContext,
+  CertificateValidationContext__Output as _envoy_extensions_transport_sockets_tls_v3_CertificateValidationContext__Output,
+} from '../../../../../envoy/extensions/transport_sockets/tls/v3/CertificateValidationContext.ts'
+
+export interface Secret {
+  name?: string
+  tlsCertificate?: _envoy_extensions_transport_sockets_tls_v3_TlsCertificate | null
+  validationContext?: _envoy_extensions_transport_sockets_tls_v3_CertificateValidationContext | null
+  type?: 'tlsCertificate' | 'validationContext'
+}
+
+export interface Secret__Output {
+  name: string
+  tlsCertificate?: _envoy_extensions_transport_sockets_tls_v3_TlsCertificate__Output | null
+  validationContext?: _envoy_extensions_transport_sockets_tls_v3_CertificateValidationContext__Output | null
+  type?: 'tlsCertificate' | 'validationContext'
+}

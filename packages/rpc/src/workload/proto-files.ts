@@ -1,0 +1,7 @@
+/** What is served to workloads on their own host: the SPIFFE Workload API and Envoy's secret discovery. */
+export const WORKLOAD_PROTO_FILES = [
+  'spiffe/workload.proto',
+  'envoy/service/secret/v3/sds.proto',
+  'envoy/extensions/transport_sockets/tls/v3/secret.proto',
+  'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
+] as const
