@@ -13,7 +13,7 @@ import {
   signatureAlgorithmOf,
   signBytes,
 } from './key-algorithm.ts'
-import type { KeyAlgorithm, SignatureAlgorithm } from './key-algorithm.ts'
+import type { PublicKeyAlgorithm, SignatureAlgorithm } from './key-algorithm.ts'
 import type { PrivateKey } from './key-pair.ts'
 import { decodePem, encodePem } from './pem.ts'
 import { PublicKeyInfo } from './public-key.ts'
@@ -104,7 +104,7 @@ class ParsedCertificate {
     return this.subjectAltNames.filter(({ kind }) => kind === 'dns').map(({ text }) => text)
   }
 
-  get keyAlgorithm(): KeyAlgorithm {
+  get keyAlgorithm(): PublicKeyAlgorithm {
     return this.publicKeyInfo.algorithm
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createCsr, MAX_CSR_BYTES, parseCsr } from './csr.ts'
@@ -7,7 +7,7 @@ import { der, encodeDer, type DerValue } from './der.ts'
 import { EMPTY_NAME } from './distinguished-name.ts'
 import { IdentityError } from './error.ts'
 import { subjectAltName, toExtensions } from './extension.ts'
-import { signBytes } from './key-algorithm.ts'
+import { KEY_ALGORITHMS, signBytes } from './key-algorithm.ts'
 import { generateKeyPair } from './key-pair.ts'
 import { OID } from './oid.ts'
 import { toPublicKeyInfo } from './public-key.ts'
@@ -34,7 +34,7 @@ function csrOf(fields: Partial<typeof FIELDS>, algorithm = ECDSA_SHA256, signer 
   return encodeDer(der.sequence(signed, algorithm, der.bits(signBytes(encodeDer(signed), signer.privateKey.reveal()))))
 }
 
-for (const algorithm of ['ec-p256', 'ec-p384', 'ed25519'] as const) {
+for (const algorithm of KEY_ALGORITHMS) {
   test(`${algorithm}: what is asked for is read back, with the key`, () => {
     const pair = generateKeyPair(algorithm)
     const bytes = createCsr(pair, id)
@@ -63,13 +63,15 @@ test('subject, other attributes and other extensions are passed over', () => {
   assert.deepEqual(parseCsr(csrOf({ attributes })).requestedId, id)
 })
 
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const rsaSpki = rsa.publicKey.export({ type: 'spki', format: 'der' })
-
-function rsaCsr(): Buffer {
-  const info = der.sequence(FIELDS.version, FIELDS.subject, der.encoded(rsaSpki), der.wrapped(0))
+/** A request with keys of any kind, signed as `openssl req` does. */
+function foreignCsr(
+  { publicKey, privateKey }: { publicKey: KeyObject; privateKey: KeyObject },
+  digest: string,
+): Buffer {
+  const spki = der.encoded(publicKey.export({ type: 'spki', format: 'der' }))
+  const info = der.sequence(FIELDS.version, FIELDS.subject, spki, der.wrapped(0))
   const algorithm = der.sequence(der.oid('1.2.840.113549.1.1.11'), der.encoded(Buffer.of(5, 0)))
-  return encodeDer(der.sequence(info, algorithm, der.bits(sign('sha256', encodeDer(info), rsa.privateKey))))
+  return encodeDer(der.sequence(info, algorithm, der.bits(sign(digest, encodeDer(info), privateKey))))
 }
 
 const offCurve = Buffer.from(toPublicKeyInfo(keyPair.publicKey).der)
@@ -82,7 +84,17 @@ const REFUSED: readonly (readonly [string, string, Buffer])[] = [
   ['bytes after the end', 'ERR_DER', Buffer.concat([createCsr(keyPair, id), Buffer.of(0)])],
   ['version 2', 'ERR_CSR', csrOf({ version: der.unsigned(Buffer.of(1)) })],
   ['no attributes field', 'ERR_DER', csrOf({ attributes: undefined })],
-  ['an RSA key', 'ERR_UNSUPPORTED_ALGORITHM', rsaCsr()],
+  [
+    'a key of P-521',
+    'ERR_UNSUPPORTED_ALGORITHM',
+    foreignCsr(generateKeyPairSync('ec', { namedCurve: 'P-521' }), 'sha512'),
+  ],
+  ['an RSA key of 1024 bits', 'ERR_KEY', foreignCsr(generateKeyPairSync('rsa', { modulusLength: 1024 }), 'sha256')],
+  [
+    'an RSA key with the exponent 3',
+    'ERR_KEY',
+    foreignCsr(generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }), 'sha256'),
+  ],
   ['a point off its curve', 'ERR_KEY', csrOf({ publicKeyInfo: der.encoded(offCurve) })],
   ['a signature by another key', 'ERR_CSR_PROOF', csrOf({}, ECDSA_SHA256, generateKeyPair())],
   [

@@ -12,6 +12,10 @@ export type IdentityErrorCode =
   | 'ERR_CSR_PROOF'
   | 'ERR_SVID'
   | 'ERR_TRUST_BUNDLE'
+  | 'ERR_JSON'
+  | 'ERR_JWT_SVID'
+  | 'ERR_REVOCATION'
+  | 'ERR_CRL'
 
 /** Thrown by every parser of this package, and by nothing else in it. A refused peer is a value, see `SvidRefusal`. */
 export class IdentityError extends PicketError {

@@ -1,3 +1,4 @@
+export { encodeBundleMap, parseBundleMap } from './bundle-map.ts'
 export {
   createCertificate,
   encodeCertificatesPem,
@@ -21,27 +22,55 @@ export {
   type KeyUsage,
 } from './extension.ts'
 export type { GeneralName, NameConstraints, NameKind } from './extension-reader.ts'
-export type { KeyAlgorithm, SignatureAlgorithm } from './key-algorithm.ts'
+export {
+  KEY_ALGORITHMS,
+  keyAlgorithmOf,
+  parseKeyAlgorithm,
+  type KeyAlgorithm,
+  type PublicKeyAlgorithm,
+  type SignatureAlgorithm,
+} from './key-algorithm.ts'
 export {
   encodePrivateKeyPem,
   generateKeyPair,
+  generateKeyPairAsync,
   parsePrivateKeyPem,
   toKeyPair,
   type KeyPair,
   type PrivateKey,
 } from './key-pair.ts'
+export { isMessageSignedBy, signMessage } from './message-signature.ts'
 export { OID } from './oid.ts'
 export { toPublicKeyInfo, type PublicKeyInfo } from './public-key.ts'
+export {
+  createRevocationList,
+  NO_REVOCATIONS,
+  parseRevocationSubject,
+  type RevocationList,
+  type RevocationSubject,
+} from './revocation.ts'
 export { createBundleSource, type BundleSet, type BundleSource, type SvidSource } from './source.ts'
 export { parseSpiffeId, toSpiffeId, type SpiffeId } from './spiffe-id.ts'
 export { lintX509Svid, MAX_CHAIN_CERTIFICATES, parseX509Svid, type X509Svid } from './svid.ts'
 export { SVID_REFUSALS, type SvidRefusal, type SvidRefusalCode } from './svid-refusal.ts'
+export { parseStrictJson, type StrictJsonOptions } from './strict-json.ts'
 export {
+  encodeJwtBundle,
+  encodeOidcKeys,
   encodeTrustBundle,
   encodeTrustBundlePem,
   parseTrustBundle,
   parseTrustBundlePem,
+  type BundleReadOptions,
+  type SkippedKey,
   type TrustBundle,
 } from './trust-bundle.ts'
 export { parseTrustDomain, type TrustDomain } from './trust-domain.ts'
-export { NOT_BEFORE_ALLOWANCE_MS, verifyX509Svid, type VerifiedSvid } from './verify.ts'
+export {
+  NOT_BEFORE_ALLOWANCE_MS,
+  verifyCertificatePath,
+  verifyX509Svid,
+  type VerifiedPath,
+  type VerifiedSvid,
+  type VerifyOptions,
+} from './verify.ts'

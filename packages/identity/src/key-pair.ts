@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { Secret } from '@picket/runtime'
 import { IdentityError } from './error.ts'
-import { generateKeys, keyAlgorithmOf, type KeyAlgorithm } from './key-algorithm.ts'
+import { generateKeys, generateKeysAsync, keyAlgorithmOf, type KeyAlgorithm } from './key-algorithm.ts'
 
 /** A private key that neither prints nor serialises by accident. */
 export type PrivateKey = Secret<KeyObject>
@@ -15,6 +15,12 @@ export interface KeyPair {
 /** A fresh key pair from the system's generator. */
 export function generateKeyPair(algorithm: KeyAlgorithm = 'ec-p256'): KeyPair {
   const { privateKey, publicKey } = generateKeys(algorithm)
+  return { algorithm, privateKey: new Secret(privateKey), publicKey }
+}
+
+/** The same without stopping the process meanwhile: an RSA key of 4096 bits takes seconds. */
+export async function generateKeyPairAsync(algorithm: KeyAlgorithm = 'ec-p256'): Promise<KeyPair> {
+  const { privateKey, publicKey } = await generateKeysAsync(algorithm)
   return { algorithm, privateKey: new Secret(privateKey), publicKey }
 }
 

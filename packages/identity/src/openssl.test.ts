@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { encodeCertificatesPem } from './certificate.ts'
 import { createCsr, parseCsr } from './csr.ts'
+import { KEY_ALGORITHMS } from './key-algorithm.ts'
 import { generateKeyPair, parsePrivateKeyPem } from './key-pair.ts'
 import { decodePem, encodePem } from './pem.ts'
 import { parseSpiffeId } from './spiffe-id.ts'
@@ -16,6 +17,9 @@ const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 const skip = hasOpenssl ? false : 'openssl is missing: apt-get install openssl'
 const folder = mkdtempSync(join(tmpdir(), 'picket-identity-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Debian's OpenSSL 3.0 does not know ML-DSA. */
+const KNOWN_TO_OPENSSL = KEY_ALGORITHMS.filter((algorithm) => !algorithm.startsWith('ml-dsa'))
 
 const file = (name: string, text: string | Buffer = ''): string => {
   writeFileSync(join(folder, name), text)
@@ -28,7 +32,7 @@ function openssl(...args: string[]): string {
   return stdout
 }
 
-for (const algorithm of ['ec-p256', 'ec-p384', 'ed25519'] as const) {
+for (const algorithm of KNOWN_TO_OPENSSL) {
   test(`openssl verify -x509_strict accepts an SVID of ${algorithm} against the bundle`, { skip }, () => {
     const authority = createTestAuthority('bank.test', { algorithm })
     const bundle = file('bundle.pem', encodeTrustBundlePem(authority.bundle))
@@ -48,6 +52,7 @@ const KEYS = [
   ['P-256', ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']],
   ['P-384', ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384']],
   ['Ed25519', ['-newkey', 'ed25519']],
+  ['RSA', ['-newkey', 'rsa:3072']],
 ] as const
 
 for (const [what, key] of KEYS) {
@@ -62,13 +67,8 @@ for (const [what, key] of KEYS) {
   })
 }
 
-test('refuses an RSA request of openssl req by its code', { skip }, () => {
-  const pem = openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', file('rsa.pem'), '-subj', '/')
-  assert.throws(() => parseCsr(decodePem(pem, 'CERTIFICATE REQUEST')[0]!), { code: 'ERR_UNSUPPORTED_ALGORITHM' })
-})
-
 test('openssl req verifies a CSR of ours', { skip }, () => {
-  for (const algorithm of ['ec-p256', 'ec-p384', 'ed25519'] as const) {
+  for (const algorithm of KNOWN_TO_OPENSSL) {
     const csr = createCsr(generateKeyPair(algorithm), parseSpiffeId('spiffe://bank.test/payments'))
     const text = openssl(
       'req',

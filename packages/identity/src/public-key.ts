@@ -2,7 +2,7 @@ import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import type { DerElement } from './der-element.ts'
 import { parseDer } from './der.ts'
 import { IdentityError } from './error.ts'
-import { readPublicKeyInfo, type KeyAlgorithm } from './key-algorithm.ts'
+import { readPublicKeyInfo, type PublicKeyAlgorithm } from './key-algorithm.ts'
 
 /**
  * A SubjectPublicKeyInfo. Its form is checked when it is read; making a `KeyObject` of it (which checks that the point
@@ -10,7 +10,7 @@ import { readPublicKeyInfo, type KeyAlgorithm } from './key-algorithm.ts'
  */
 export class PublicKeyInfo {
   readonly der: Buffer
-  readonly algorithm: KeyAlgorithm
+  readonly algorithm: PublicKeyAlgorithm
   /**
    * What identifies the key in SKI and AKI extensions: the first 160 bits of SHA-256 over the key's octets, in
    * hexadecimal (RFC 7093 section 2, method 1).

@@ -52,14 +52,16 @@ export function toX509Svid(id: SpiffeId, chain: readonly Certificate[], privateK
  */
 export function toLeafId(leaf: Certificate): SpiffeId | SvidRefusal {
   const { keyUsage, extendedKeyUsage, uriSans } = leaf
-  if (leaf.isCa) return refuseSvid('not-a-leaf')
-  if (keyUsage && (keyUsage.includes('keyCertSign') || keyUsage.includes('cRLSign'))) return refuseSvid('not-a-leaf')
+  if (leaf.isCa) return refuseSvid('not-a-leaf', 'it has the CA flag')
+  if (keyUsage && (keyUsage.includes('keyCertSign') || keyUsage.includes('cRLSign'))) {
+    return refuseSvid('not-a-leaf', 'its key is for signing certificates', 'X509-SVID 4.3 (rules 20, 27)')
+  }
   if (leaf.unknownCriticalExtensions.length > 0) {
     return refuseSvid('unknown-critical-extension', leaf.unknownCriticalExtensions.join(', '))
   }
   if (keyUsage && !keyUsage.includes('digitalSignature')) return refuseSvid('bad-key-usage', 'it may not sign')
   if (extendedKeyUsage && !PURPOSES.every((purpose) => extendedKeyUsage.includes(purpose))) {
-    return refuseSvid('bad-key-usage', 'it is not for servers and clients both')
+    return refuseSvid('bad-key-usage', 'it is not for servers and clients both', 'X509-SVID 4.4 (rule 22)')
   }
   if (uriSans.length !== 1) return refuseSvid('bad-san', `it has ${uriSans.length}`)
   return toWorkloadId(uriSans[0]!)
@@ -70,7 +72,7 @@ const PURPOSES = [OID.serverAuth, OID.clientAuth]
 function toWorkloadId(uri: string): SpiffeId | SvidRefusal {
   try {
     const id = parseSpiffeId(uri)
-    return id.path === '' ? refuseSvid('bad-spiffe-id', 'it has no path') : id
+    return id.path === '' ? refuseSvid('bad-spiffe-id', 'it has no path', 'X509-SVID 3.1 (rule 16)') : id
   } catch (thrown) {
     return refuseSvid('bad-spiffe-id', (thrown as Error).message)
   }

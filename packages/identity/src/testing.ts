@@ -40,6 +40,7 @@ export interface TestAuthorityOptions {
   /** URI hosts that it may issue for. */
   readonly permitted?: readonly string[]
   readonly excluded?: readonly string[]
+  /** Added, or in the place of the usual one of their kind. */
   readonly extraExtensions?: readonly Extension[]
 }
 
@@ -105,6 +106,7 @@ function createAuthority(
   const bundle: TrustBundle = parent?.authority.bundle ?? {
     trustDomain,
     x509Authorities: [certificate],
+    jwtAuthorities: [],
     sequence: 1n,
     refreshHintSeconds: undefined,
   }
@@ -139,16 +141,15 @@ function createAuthorityCertificate(
       { oid: OID.serialNumber, value: serialNumber.toString('hex') },
     ])
   const info = toPublicKeyInfo(keyPair.publicKey)
-  const { permitted = [], excluded = [] } = options
-  const extensions = [
+  const { permitted = [], excluded = [], extraExtensions = [] } = options
+  const usual = [
     basicConstraints(options.isCa ?? true, options.pathLen),
     keyUsage(options.keyUsage ?? ['keyCertSign', 'cRLSign']),
     subjectAltName({ uris: [trustDomain.id] }, false),
     subjectKeyId(info.keyId),
     ...(issuer ? [authorityKeyId(toPublicKeyInfo(issuer.keyPair.publicKey).keyId)] : []),
     ...(permitted.length + excluded.length > 0 ? [nameConstraints(permitted, excluded)] : []),
-    ...(options.extraExtensions ?? []),
-  ]
+  ].filter(({ oid }) => !extraExtensions.some((extra) => extra.oid === oid))
   const template = {
     serialNumber,
     issuer: issuer?.certificate.subject ?? subject,
@@ -156,7 +157,7 @@ function createAuthorityCertificate(
     notBefore: options.notBefore ?? new Date(now - 60_000),
     notAfter: options.notAfter ?? new Date(now + 24 * HOUR_MS),
     publicKeyInfo: info.der,
-    extensions,
+    extensions: [...usual, ...extraExtensions],
   }
   return parseCertificate(createCertificate(template, (issuer?.keyPair ?? keyPair).privateKey))
 }

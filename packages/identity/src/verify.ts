@@ -1,8 +1,9 @@
 import type { Certificate } from './certificate.ts'
 import { breaksNameConstraints } from './name-constraints.ts'
+import { NO_REVOCATIONS, type RevocationList } from './revocation.ts'
 import type { BundleSource } from './source.ts'
 import type { SpiffeId } from './spiffe-id.ts'
-import { MAX_CHAIN_CERTIFICATES, toLeafId } from './svid.ts'
+import { lintX509Svid, MAX_CHAIN_CERTIFICATES, toLeafId } from './svid.ts'
 import { refuseSvid, type SvidRefusal } from './svid-refusal.ts'
 
 /**
@@ -22,6 +23,17 @@ export interface VerifiedSvid {
   readonly notAfter: Date
 }
 
+export interface VerifyOptions {
+  /** Also what the standards ask of issuers alone, see `lintX509Svid` (rules 17, 19, 22). */
+  readonly strict?: boolean
+}
+
+export interface VerifiedPath {
+  readonly kind: 'verified'
+  readonly path: readonly Certificate[]
+  readonly notAfter: Date
+}
+
 /** Clocks differ: a certificate may be used this much before it is valid. There is no such allowance after expiry. */
 export const NOT_BEFORE_ALLOWANCE_MS = 60_000
 const MAX_SIGNATURE_CHECKS = 32
@@ -31,36 +43,72 @@ export function verifyX509Svid(
   chain: readonly Certificate[],
   bundles: BundleSource,
   now: Date,
+  options: VerifyOptions = {},
 ): VerifiedSvid | SvidRefusal {
-  const [leaf, ...intermediates] = chain
+  const [leaf] = chain
   if (!leaf) return refuseSvid('empty-chain')
   if (chain.length > MAX_CHAIN_CERTIFICATES) return refuseSvid('chain-too-long')
   const id = toLeafId(leaf)
   if ('kind' in id) return id
+  const [broken] = options.strict ? lintX509Svid(leaf) : []
+  if (broken !== undefined) return refuseSvid('issuer-rules', broken, broken.replace(/: .*$/s, ''))
   const bundle = bundles.bundleFor(id.trustDomain)
   if (bundle?.trustDomain.name !== id.trustDomain.name) return refuseSvid('no-bundle', id.trustDomain.name)
-  if (isNotYetValid(leaf, now)) return refuseSvid('not-yet-valid', `before ${leaf.notBefore.toISOString()}`)
-  if (isExpired(leaf, now)) return refuseSvid('expired', `since ${leaf.notAfter.toISOString()}`)
-  const search: Search = {
-    authorities: bundle.x509Authorities,
-    intermediates,
-    now,
-    signatureChecks: 0,
-    fault: undefined,
+  const { revocations = NO_REVOCATIONS } = bundles
+  const verdict = searchPath(chain, bundle.x509Authorities, now, { id, list: revocations })
+  return verdict.kind === 'refused' ? verdict : { ...verdict, id, leaf }
+}
+
+/**
+ * Verifies a chain to one of `authorities` by RFC 5280 alone, for certificates that are no SVIDs (a machine's own, as
+ * evidence). The first certificate may have any name; what it may be used for is the caller's question.
+ */
+export function verifyCertificatePath(
+  chain: readonly Certificate[],
+  authorities: readonly Certificate[],
+  now: Date,
+): VerifiedPath | SvidRefusal {
+  const [leaf] = chain
+  if (!leaf) return refuseSvid('empty-chain')
+  if (chain.length > MAX_CHAIN_CERTIFICATES) return refuseSvid('chain-too-long')
+  if (leaf.unknownCriticalExtensions.length > 0) {
+    return refuseSvid('unknown-critical-extension', leaf.unknownCriticalExtensions.join(', '))
   }
-  const path = findPath([leaf], search)
-  if (!path) return search.fault ?? refuseSvid('unknown-authority', id.trustDomain.name)
-  const notAfter = new Date(Math.min(...path.map((certificate) => certificate.notAfter.getTime())))
-  return { kind: 'verified', id, leaf, path, notAfter }
+  return searchPath(chain, authorities, now, undefined)
 }
 
 interface Search {
   readonly authorities: readonly Certificate[]
   readonly intermediates: readonly Certificate[]
   readonly now: Date
+  /** What must not be on the path; undefined when nothing is revoked. */
+  readonly revoked: { readonly id: SpiffeId; readonly list: RevocationList } | undefined
   signatureChecks: number
   /** Why the most promising candidate failed. */
   fault: SvidRefusal | undefined
+}
+
+function searchPath(
+  [leaf, ...intermediates]: readonly Certificate[],
+  authorities: readonly Certificate[],
+  now: Date,
+  revoked: Search['revoked'],
+): VerifiedPath | SvidRefusal {
+  if (isNotYetValid(leaf!, now)) return refuseSvid('not-yet-valid', `before ${leaf!.notBefore.toISOString()}`)
+  if (isExpired(leaf!, now)) return refuseSvid('expired', `since ${leaf!.notAfter.toISOString()}`)
+  const isWatched = revoked !== undefined && revoked.list.subjects.length > 0
+  const search: Search = {
+    authorities,
+    intermediates,
+    now,
+    revoked: isWatched ? revoked : undefined,
+    signatureChecks: 0,
+    fault: undefined,
+  }
+  const path = findPath([leaf!], search)
+  if (!path) return search.fault ?? refuseSvid('unknown-authority', revoked?.id.trustDomain.name)
+  const notAfter = new Date(Math.min(...path.map((certificate) => certificate.notAfter.getTime())))
+  return { kind: 'verified', path, notAfter }
 }
 
 /** Depth first; each step costs a signature check that succeeded, so the budget bounds the whole. */
@@ -106,7 +154,14 @@ function faultOf(issuer: Certificate, below: readonly Certificate[], search: Sea
   if (issuer.pathLen !== undefined && intermediatesIn(below) > issuer.pathLen) return refuseSvid('path-too-long')
   if (below.some((certificate) => breaksNameConstraints(certificate, issuer))) return refuseSvid('name-constraints')
   if (++search.signatureChecks > MAX_SIGNATURE_CHECKS) return refuseSvid('too-many-signatures')
-  return isSignedBy(below.at(-1)!, issuer) ? undefined : refuseSvid('bad-signature')
+  if (!isSignedBy(below.at(-1)!, issuer)) return refuseSvid('bad-signature')
+  return revocationOf([...below, issuer], search)
+}
+
+/** Asked for each step, so that a path around a revoked authority is still found. */
+function revocationOf(path: readonly Certificate[], { revoked }: Search): SvidRefusal | undefined {
+  const subject = revoked?.list.findX509(revoked.id, path)
+  return subject && refuseSvid('revoked', `${subject.kind} ${subject.value}`)
 }
 
 /** Self-issued certificates do not count (RFC 5280 section 6.1.4 (l)). */
