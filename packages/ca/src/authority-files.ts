@@ -125,6 +125,7 @@ export function bundleOf(certificate: Certificate): TrustBundle {
   return {
     trustDomain: parseSpiffeId(certificate.uriSans[0] ?? '').trustDomain,
     x509Authorities: [certificate],
+    jwtAuthorities: [],
     sequence: BigInt(certificate.notBefore.getTime()),
     refreshHintSeconds: 300,
   }

@@ -22,6 +22,17 @@ export {
   type KeyUsage,
 } from './extension.ts'
 export type { GeneralName, NameConstraints, NameKind } from './extension-reader.ts'
+export { toJwtAuthority, type JwtAuthority, type JwtKeyAlgorithm } from './jwk.ts'
+export {
+  createJwtSvid,
+  JWT_LEEWAY_MS,
+  verifyJwtSvid,
+  type JwtSvidClaims,
+  type JwtSvidOptions,
+  type VerifiedJwtSvid,
+} from './jwt-svid.ts'
+export { isJwtKeyAlgorithm, type JwtAlgorithm } from './jwt-svid-algorithm.ts'
+export { JWT_SVID_REFUSALS, type JwtSvidRefusal, type JwtSvidRefusalCode } from './jwt-svid-refusal.ts'
 export {
   KEY_ALGORITHMS,
   keyAlgorithmOf,
@@ -51,9 +62,9 @@ export {
 } from './revocation.ts'
 export { createBundleSource, type BundleSet, type BundleSource, type SvidSource } from './source.ts'
 export { parseSpiffeId, toSpiffeId, type SpiffeId } from './spiffe-id.ts'
+export { parseStrictJson, type StrictJsonOptions } from './strict-json.ts'
 export { lintX509Svid, MAX_CHAIN_CERTIFICATES, parseX509Svid, type X509Svid } from './svid.ts'
 export { SVID_REFUSALS, type SvidRefusal, type SvidRefusalCode } from './svid-refusal.ts'
-export { parseStrictJson, type StrictJsonOptions } from './strict-json.ts'
 export {
   encodeJwtBundle,
   encodeOidcKeys,

@@ -32,7 +32,7 @@ test('is written and read back, sequence and hint exact', () => {
   const hints = fc.option(fc.nat(), { nil: undefined })
   fc.assert(
     fc.property(fc.subarray(authorities), sequences, hints, (x509Authorities, sequence, refreshHintSeconds) => {
-      const bundle = { trustDomain, x509Authorities, sequence, refreshHintSeconds }
+      const bundle = { trustDomain, x509Authorities, jwtAuthorities: [], sequence, refreshHintSeconds }
       const read = parseTrustBundle(encodeTrustBundle(bundle), trustDomain)
       assert.deepEqual(fingerprints(read), fingerprints(bundle))
       assert.deepEqual([read.sequence, read.refreshHintSeconds], [sequence, refreshHintSeconds])
@@ -43,7 +43,7 @@ test('is written and read back, sequence and hint exact', () => {
 })
 
 test('what is written is a JWK set by the standard (rules 28, 44)', () => {
-  const bundle = { trustDomain, x509Authorities: [first!], sequence: 7n, refreshHintSeconds: 300 }
+  const bundle = { trustDomain, x509Authorities: [first!], jwtAuthorities: [], sequence: 7n, refreshHintSeconds: 300 }
   const document = JSON.parse(encodeTrustBundle(bundle)) as { keys: Record<string, unknown>[] }
   assert.deepEqual(Object.keys(document), ['keys', 'spiffe_sequence', 'spiffe_refresh_hint'])
   const { use, kty, crv, kid, x5c } = document.keys[0]!
@@ -148,7 +148,7 @@ test('arbitrary JSON is a bundle or ERR_TRUST_BUNDLE, nothing else', () => {
 })
 
 test('PEM: is written and read back, and an empty file is refused', () => {
-  const bundle = { trustDomain, x509Authorities: authorities, sequence: 9n, refreshHintSeconds: 1 }
+  const bundle = { trustDomain, x509Authorities: authorities, jwtAuthorities: [], sequence: 9n, refreshHintSeconds: 1 }
   assert.deepEqual(fingerprints(parseTrustBundlePem(encodeTrustBundlePem(bundle), trustDomain)), fingerprints(bundle))
   assert.throws(() => parseTrustBundlePem('', trustDomain), { code: 'ERR_PEM' })
 })
