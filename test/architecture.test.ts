@@ -49,7 +49,7 @@ const VENDORS: Readonly<Record<string, string>> = {
   'node:sqlite': 'packages/control-plane/src/store/',
 }
 
-const TEST_LIBRARIES = new Set(['fast-check'])
+const TEST_LIBRARIES = new Set(['fast-check', 'jose'])
 
 const TOP_LEVEL = new Set(
   [

@@ -1,6 +1,6 @@
 import { constants, sign, verify, type KeyObject } from 'node:crypto'
 import type { KeyAlgorithm } from './key-algorithm.ts'
-import { MAX_RSA_BITS, MIN_RSA_BITS } from './jwk.ts'
+import { MAX_RSA_BITS, MIN_RSA_BITS, type JwtKeyAlgorithm } from './jwk.ts'
 
 /** The nine of JWT-SVID 2.1 (rule 31), and no tenth: `none`, HMAC and all others are not even names here. */
 export type JwtAlgorithm = 'RS256' | 'RS384' | 'RS512' | 'ES256' | 'ES384' | 'ES512' | 'PS256' | 'PS384' | 'PS512'
@@ -23,13 +23,15 @@ const ALGORITHMS: Readonly<Record<JwtAlgorithm, Algorithm>> = {
   PS512: { kind: 'rsa-pss', digest: 'sha512', saltLength: 64 },
 }
 
-/** What keys of our own making sign with. */
-const SIGNING: Readonly<Partial<Record<KeyAlgorithm | 'rsa-2048' | 'rsa-3072' | 'rsa-4096', JwtAlgorithm>>> = {
+/** What a JWT authority signs with; RSA keys fit six of the nine, and Picket uses the one that all verifiers know. */
+const SIGNING: Readonly<Record<JwtKeyAlgorithm, JwtAlgorithm>> = {
   'ec-p256': 'ES256',
   'ec-p384': 'ES384',
+  'ec-p521': 'ES512',
   'rsa-2048': 'RS256',
   'rsa-3072': 'RS256',
   'rsa-4096': 'RS256',
+  rsa: 'RS256',
 }
 
 export function isJwtAlgorithm(name: unknown): name is JwtAlgorithm {
@@ -37,11 +39,11 @@ export function isJwtAlgorithm(name: unknown): name is JwtAlgorithm {
 }
 
 /** Whether keys of this algorithm can be JWT authorities: Ed25519 and ML-DSA are not among the nine. */
-export function isJwtKeyAlgorithm(algorithm: KeyAlgorithm): boolean {
-  return jwtAlgorithmOf(algorithm) !== undefined
+export function isJwtKeyAlgorithm(algorithm: KeyAlgorithm): algorithm is KeyAlgorithm & JwtKeyAlgorithm {
+  return Object.hasOwn(SIGNING, algorithm)
 }
 
-export function jwtAlgorithmOf(algorithm: KeyAlgorithm): JwtAlgorithm | undefined {
+export function jwtAlgorithmOf(algorithm: JwtKeyAlgorithm): JwtAlgorithm {
   return SIGNING[algorithm]
 }
 

@@ -1,6 +1,6 @@
 import { IdentityError } from './error.ts'
 import type { JwtAuthority } from './jwk.ts'
-import { fitsJwtAlgorithm, isJwtSignature, jwtAlgorithmOf, signJwt } from './jwt-svid-algorithm.ts'
+import { fitsJwtAlgorithm, isJwtKeyAlgorithm, isJwtSignature, jwtAlgorithmOf, signJwt } from './jwt-svid-algorithm.ts'
 import { refuseJwtSvid, type JwtSvidRefusal } from './jwt-svid-refusal.ts'
 import { MAX_TOKEN_CHARACTERS, readToken, type UnverifiedToken } from './jwt-svid-token.ts'
 import { keyAlgorithmOf } from './key-algorithm.ts'
@@ -78,8 +78,9 @@ export function createJwtSvid(claims: JwtSvidClaims, key: { keyId: string; priva
   if (!(exp > iat)) throw fault('it would not be valid for a second')
   if (key.keyId === '') throw fault('its key has no ID')
   const privateKey = key.privateKey.reveal()
-  const alg = jwtAlgorithmOf(keyAlgorithmOf(privateKey))
-  if (!alg) throw fault('its key is of a kind that does not sign JWT-SVIDs')
+  const algorithm = keyAlgorithmOf(privateKey)
+  if (!isJwtKeyAlgorithm(algorithm)) throw fault('its key is of a kind that does not sign JWT-SVIDs')
+  const alg = jwtAlgorithmOf(algorithm)
   const header = { alg, kid: key.keyId, typ: 'JWT' }
   const payload = { sub: id.uri, aud: audience, exp, iat, ...(issuer !== undefined && { iss: issuer }) }
   const signed = `${encodePart(header)}.${encodePart(payload)}`

@@ -1,6 +1,7 @@
 import { encodeCertificatesPem, parseCertificate, parseCertificatesPem, type Certificate } from './certificate.ts'
 import { IdentityError } from './error.ts'
 import { readJwtAuthority, toPublicJwk, type JwtAuthority } from './jwk.ts'
+import { jwtAlgorithmOf } from './jwt-svid-algorithm.ts'
 import { decodeBase64 } from './pem.ts'
 import { isJsonObject, parseStrictJson } from './strict-json.ts'
 import type { TrustDomain } from './trust-domain.ts'
@@ -84,19 +85,13 @@ export function encodeJwtBundle(bundle: TrustBundle): string {
 
 /** The keys for OpenID Connect discovery: a JWK Set as any JWT library reads it, which knows no SPIFFE uses. */
 export function encodeOidcKeys(bundle: TrustBundle): string {
-  const keys = bundle.jwtAuthorities.map((authority) => ({
-    ...toPublicJwk(authority.publicKey),
+  const keys = bundle.jwtAuthorities.map(({ keyId, publicKey, algorithm }) => ({
+    ...toPublicJwk(publicKey),
     use: 'sig',
-    kid: authority.keyId,
-    ...oidcAlgorithm(authority),
+    kid: keyId,
+    alg: jwtAlgorithmOf(algorithm),
   }))
   return `${JSON.stringify({ keys }, undefined, 2)}\n`
-}
-
-/** RSA keys are left without: RFC 7517 has one value, and more than one algorithm may use the key. */
-function oidcAlgorithm({ algorithm }: JwtAuthority): { alg?: string } {
-  const alg = { 'ec-p256': 'ES256', 'ec-p384': 'ES384', 'ec-p521': 'ES512' }[algorithm as string]
-  return alg === undefined ? {} : { alg }
 }
 
 function toX509Jwk(authority: Certificate): Record<string, unknown> {
