@@ -53,12 +53,24 @@ export function toOctets({ content }: DerElement): Buffer {
 
 /** UTCTime or GeneralizedTime in the forms of RFC 5280 section 4.1.2.5: seconds present, no fraction, `Z`. */
 export function toDate({ tag, content }: DerElement): Date {
-  const text = content.toString('latin1')
-  const full = tag === TAG.utcTime ? (text < '50' ? '20' : '19') + text : text
-  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(full)
-  if (!match) throw malformed('a time is not in the form of RFC 5280')
-  const iso = `${match[1]}-${match[2]}-${match[3]}T${match[4]}:${match[5]}:${match[6]}.000Z`
-  const date = new Date(iso)
-  if (Number.isNaN(date.getTime()) || date.toISOString() !== iso) throw malformed('a time does not exist')
+  const yearDigits = tag === TAG.utcTime ? 2 : 4
+  const digits = content.subarray(0, -1)
+  if (content.length !== yearDigits + 11 || content.at(-1) !== Z || !digits.every(isDigit)) {
+    throw malformed('a time is not in the form of RFC 5280')
+  }
+  const pair = (at: number): number => (digits[at]! - ZERO) * 10 + (digits[at + 1]! - ZERO)
+  const first = pair(0)
+  const year = yearDigits === 4 ? first * 100 + pair(2) : first < 50 ? 2000 + first : 1900 + first
+  const [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map((at) => pair(yearDigits + at)) as FiveNumbers
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  date.setUTCHours(hour, minute, second)
+  const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && date.getUTCHours() === hour
+  if (!exists || minute > 59 || second > 59) throw malformed('a time does not exist')
   return date
 }
+
+type FiveNumbers = [number, number, number, number, number]
+const ZERO = 0x30
+const Z = 0x5a
+const isDigit = (octet: number): boolean => octet >= ZERO && octet <= 0x39

@@ -1,6 +1,6 @@
-import { TAG, type DerElement } from './der-element.ts'
+import { scanDer, TAG, type DerElement } from './der-element.ts'
 import { DerReader, toSmallInteger } from './der-reader.ts'
-import { parseNestedDer, toOid } from './der.ts'
+import { toOid } from './der.ts'
 import { IdentityError } from './error.ts'
 import { KEY_USAGES, type Extension, type KeyUsage } from './extension.ts'
 import { OID } from './oid.ts'
@@ -67,7 +67,7 @@ export function toExtensionFields(extensions: readonly Extension[]): ExtensionFi
       .filter(({ oid, critical }) => critical && !READERS[oid])
       .map(({ oid }) => oid),
   }
-  for (const { oid, value } of extensions) READERS[oid]?.(parseNestedDer(value), fields)
+  for (const { oid, value } of extensions) READERS[oid]?.(scanDer(value), fields)
   return fields
 }
 
@@ -110,6 +110,12 @@ const READERS: Readonly<Record<string, ReadExtension>> = {
   [OID.authorityKeyId](value, fields) {
     const reader = new DerReader(value, TAG.sequence, 'authority key id')
     fields.authorityKeyId = reader.takeIf(0x80)?.content.toString('hex')
+    const issuer = reader.takeIf(0xa1)
+    const serialNumber = reader.takeIf(0x82)
+    reader.end()
+    if (Boolean(issuer) !== Boolean(serialNumber)) {
+      throw new IdentityError('ERR_CERTIFICATE', 'an authority key id names an issuer or a serial number alone')
+    }
   },
 }
 

@@ -11,11 +11,8 @@ import { readPublicKeyInfo, type PublicKeyAlgorithm } from './key-algorithm.ts'
 export class PublicKeyInfo {
   readonly der: Buffer
   readonly algorithm: PublicKeyAlgorithm
-  /**
-   * What identifies the key in SKI and AKI extensions: the first 160 bits of SHA-256 over the key's octets, in
-   * hexadecimal (RFC 7093 section 2, method 1).
-   */
-  readonly keyId: string
+  readonly #keyOctets: Buffer
+  #keyId: string | undefined
   #key: KeyObject | undefined
 
   /** Throws `ERR_DER`, `ERR_KEY`, `ERR_UNSUPPORTED_ALGORITHM`. */
@@ -23,7 +20,16 @@ export class PublicKeyInfo {
     const { algorithm, keyOctets } = readPublicKeyInfo(spki)
     this.der = spki.der
     this.algorithm = algorithm
-    this.keyId = hash('sha256', keyOctets, 'hex').slice(0, 40)
+    this.#keyOctets = keyOctets
+  }
+
+  /**
+   * What identifies the key in SKI and AKI extensions: the first 160 bits of SHA-256 over the key's octets, in
+   * hexadecimal (RFC 7093 section 2, method 1).
+   */
+  get keyId(): string {
+    this.#keyId ??= hash('sha256', this.#keyOctets, 'hex').slice(0, 40)
+    return this.#keyId
   }
 
   /** Throws `ERR_KEY` when the octets are no key after all. */
