@@ -148,6 +148,8 @@ function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: A
       svidSerial: svid.value.chain[0]?.serialNumber ?? '',
       svidNotAfterMs: svid.value.notAfter.getTime(),
       keyExchangeGroup: '',
+      authorityKeyIds: authorityKeyIdsOf(svid.value),
+      svidKeyAlgorithm: svid.value.chain[0]?.keyAlgorithm ?? '',
       svidRotations: rotation.rotations,
       ...options.report(),
     }),
@@ -163,6 +165,12 @@ function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: A
   }
   tasks.start('svid rotation', (signal) => rotation.run(signal))
   tasks.start('sync', (signal) => runSync(sync, signal))
+}
+
+/** Who signed the leaf, as far as the leaf says. */
+function authorityKeyIdsOf({ chain }: X509Svid): readonly string[] {
+  const keyId = chain[0]?.authorityKeyId
+  return keyId === undefined ? [] : [keyId]
 }
 
 /** The same watch, for those who come after the first SVID. */

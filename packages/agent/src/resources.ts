@@ -61,6 +61,9 @@ export function createResources(policy: Pick<PolicyStore, 'activate'>, pinned: T
     'policy-bundle': async (bytes) => void (await policy.activate(bytes)),
     endpoints: (bytes) => endpoints.set(parseEndpoints(bytes)),
     'service-config': (bytes) => serviceConfig.set(parseServiceConfig(bytes)),
+    identities: () => {},
+    'federated-bundles': () => {},
+    revocations: () => {},
   } satisfies Record<ResourceKindName, (bytes: Buffer) => void | Promise<void>>
 
   return {

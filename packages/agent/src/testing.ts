@@ -5,6 +5,9 @@ import {
   RpcError,
   startControlPlaneServer,
   type AdminHandlers,
+  type AuthorityHandlers,
+  type FederationHandlers,
+  type RevocationHandlers,
   type ControlPlaneHandlers,
   type ResourceKindName,
   type SvidMessage,
@@ -59,8 +62,13 @@ export async function startTestControlPlane(
       if (behaviour.failure) throw behaviour.failure
       return { svid: sign(authority, behaviour, csr) }
     },
+    challenge: () => Promise.reject(new RpcError('ERR_RPC_UNIMPLEMENTED', 'no challenges here')),
+    issueJwt: () => Promise.reject(new RpcError('ERR_RPC_UNIMPLEMENTED', 'no tokens here')),
     sync: (stream) => void streams.push(toTestStream(stream)),
     admin: {} as AdminHandlers,
+    authorities: {} as AuthorityHandlers,
+    revocations: {} as RevocationHandlers,
+    federation: {} as FederationHandlers,
   }
   let address: HostPort = { host: '127.0.0.1', port: 0 }
   let server: Awaited<ReturnType<typeof startControlPlaneServer>> | undefined

@@ -1,4 +1,4 @@
-import type { AdminHandlers, Caller, Status } from '@picket/rpc'
+import { RpcError, type AdminHandlers, type Caller, type SidecarStatus, type Status } from '@picket/rpc'
 import type { Logger } from '@picket/runtime'
 import type { Entries } from './entries.ts'
 import type { JoinTokens } from './join-tokens.ts'
@@ -37,8 +37,25 @@ export function createAdmin({ entries, tokens, policies, sync, logger, status }:
       logger.info('SVID rotation ordered', { by: nameOf(caller), spiffeId, notified: notified.length })
       return notified
     },
+    applyEntries: () => Promise.reject(notYet()),
+    explainIdentity: () => Promise.reject(notYet()),
     getStatus: () => status(),
+    async listSidecars({ pageSize, pageToken }) {
+      const all = sync.sidecars()
+      const from = pageToken === '' ? 0 : all.findIndex((sidecar) => keyOf(sidecar) > pageToken)
+      const page = from < 0 ? [] : all.slice(from, from + Math.min(pageSize || 500, 1000))
+      const last = page.at(-1)
+      return { sidecars: page, nextPageToken: last && last !== all.at(-1) ? keyOf(last) : '' }
+    },
   }
+}
+
+function keyOf({ spiffeId, instanceId }: SidecarStatus): string {
+  return `${spiffeId} ${instanceId}`
+}
+
+function notYet(): RpcError {
+  return new RpcError('ERR_RPC_UNIMPLEMENTED', 'not yet')
 }
 
 function nameOf({ id, remote }: Caller): string {

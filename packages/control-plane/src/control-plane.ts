@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openAuthority } from '@picket/ca'
 import { encodeTrustBundlePem, type TrustDomain } from '@picket/identity'
-import { controlPlaneId, operatorId, startControlPlaneServer, type ControlPlaneHandlers } from '@picket/rpc'
+import { controlPlaneId, operatorId, RpcError, startControlPlaneServer, type ControlPlaneHandlers } from '@picket/rpc'
 import {
   createMetrics,
   createTasks,
@@ -154,10 +154,24 @@ async function createHandlers(
   return {
     attest: (request, caller) => certificates.attest(request, caller),
     issue: (request, caller) => certificates.issue(request, caller),
+    challenge: notYet,
+    issueJwt: notYet,
     sync: (stream, caller) => sync.accept(stream, caller),
     admin: createAdmin({ entries, tokens, policies, sync, status, logger: deps.logger }),
+    authorities: {
+      getAuthorities: notYet,
+      prepare: notYet,
+      activate: notYet,
+      taint: notYet,
+      revoke: notYet,
+      rotate: notYet,
+    },
+    revocations: { create: notYet, delete: notYet, list: notYet },
+    federation: { set: notYet, delete: notYet, list: notYet, refresh: notYet },
   }
 }
+
+const notYet = (): Promise<never> => Promise.reject(new RpcError('ERR_RPC_UNIMPLEMENTED', 'not yet'))
 
 async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
   do await store.prune(clock.now() - REMEMBER_MS)

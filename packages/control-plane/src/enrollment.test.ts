@@ -40,7 +40,7 @@ async function inRegistry(body: (registry: Registry) => Promise<void>): Promise<
     enrollment,
     log: logger.entries,
     async register(name, ...selectors) {
-      const draft = { selectors, ttlSeconds: 0, dnsNames: [], service: '' }
+      const draft = { selectors, ttlSeconds: 0, dnsNames: [], hint: '', federatesWith: [], service: '' }
       return (await entries.create({ ...draft, spiffeId: `spiffe://bank.test/${name}` }, 'operator')).id
     },
     token: async (...selectors) => (await tokens.create({ selectors, ttlSeconds: 0 }, 'operator')).token,

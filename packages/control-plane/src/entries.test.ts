@@ -15,6 +15,8 @@ const DRAFT: EntryDraft = {
   selectors: ['service:payments'],
   ttlSeconds: 0,
   dnsNames: [],
+  hint: '',
+  federatesWith: [],
   service: '',
 }
 
@@ -103,6 +105,8 @@ suite('registration entries', () => {
       ttlSeconds: fc.nat(),
       dnsNames: fc.array(text, { maxLength: 3 }),
       service: text,
+      hint: text,
+      federatesWith: fc.array(text, { maxLength: 3 }),
     })
     fc.assert(
       fc.property(draft, (given) => {

@@ -4,8 +4,8 @@ import {
   isServiceName,
   type Entry,
   type EntryDraft,
-  type ListEntriesRequest,
   type ListEntriesResponse,
+  type PageRequest,
 } from '@picket/rpc'
 import { messageOf, type Clock, type Logger, type Random } from '@picket/runtime'
 import { ControlPlaneError } from './error.ts'
@@ -41,7 +41,7 @@ export interface EntryStore {
 export interface Entries {
   create(draft: EntryDraft, by: string): Promise<Entry>
   delete(id: string, by: string): Promise<Entry>
-  list(request: ListEntriesRequest): Promise<ListEntriesResponse>
+  list(request: PageRequest): Promise<ListEntriesResponse>
 }
 
 const PAGE = { usual: 500, largest: 1000 } as const
@@ -76,13 +76,13 @@ export function createEntries(deps: EntriesDeps, trustDomain: TrustDomain): Entr
       const rows = await store.listEntries(limit + 1, parsePageToken(pageToken))
       const page = rows.slice(0, limit)
       const nextPageToken = rows.length > limit ? String(page.at(-1)!.position) : ''
-      return { entries: page.map(({ entry }) => toMessage(entry)), nextPageToken }
+      return { entries: page.map(({ entry }) => toMessage(entry)), nextPageToken, revision: 0 }
     },
   }
 }
 
 export function toMessage({ spiffeId, ...entry }: RegistrationEntry): Entry {
-  return { ...entry, spiffeId: spiffeId.uri }
+  return { ...entry, spiffeId: spiffeId.uri, hint: '', federatesWith: [], updatedAtMs: entry.createdAtMs }
 }
 
 function parsePageToken(token: string): number {

@@ -90,5 +90,8 @@ function toStatus({ connection, connectedAtMs, goneAtMs }: Sidecar): SidecarStat
     requestsAllowed: report?.requestsAllowed ?? 0,
     requestsDenied: report?.requestsDenied ?? 0,
     svidRotations: report?.svidRotations ?? 0,
+    keyExchangeGroup: report?.keyExchangeGroup ?? '',
+    authorityKeyIds: report?.authorityKeyIds ?? [],
+    svidKeyAlgorithm: report?.svidKeyAlgorithm ?? '',
   }
 }

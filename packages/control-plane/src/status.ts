@@ -28,6 +28,8 @@ export async function readStatus({ issuer, store, policies, sync, startedAtMs }:
     policyRevision: policies.active.value?.revision ?? '',
     entries: await store.countEntries(),
     issuedSvids: await store.countSvids(),
-    sidecars: sync.sidecars(),
+    sidecarsConnected: sync.sidecars().filter(({ connected }) => connected).length,
+    svidAlgorithm: '',
+    revocations: 0,
   }
 }

@@ -39,7 +39,7 @@ suite('a stream', () => {
     )
     const operator = plane.operator
     await eventually(async () => {
-      const { sidecars } = await operator.admin.getStatus()
+      const { sidecars } = await operator.admin.listSidecars({ pageSize: 0, pageToken: '' })
       return sidecars.every(
         ({ resources }) => resources.length === 4 && resources.every((r) => r.ackedRevision === r.sentRevision),
       )
@@ -99,7 +99,7 @@ suite('a stream', () => {
       nackMessage: 'will not have it',
     }
     await eventually(async () => {
-      const [status] = (await operator.admin.getStatus()).sidecars
+      const [status] = (await operator.admin.listSidecars({ pageSize: 0, pageToken: '' })).sidecars
       const policy = status?.resources.find(({ kind }) => kind === 'policy-bundle')
       return policy?.nackCode !== '' && (assert.deepEqual(policy, refusal), true)
     })
@@ -123,11 +123,14 @@ suite('a stream', () => {
       requestsAllowed: 5,
       requestsDenied: 6,
       svidRotations: 7,
+      authorityKeyIds: [],
+      svidKeyAlgorithm: 'ec-p256',
     })
     const operator = plane.operator
     const shown = async (): Promise<unknown[]> => {
-      const { connected, ready, svidSerial, requestsAllowed, svidRotations } = (await operator.admin.getStatus())
-        .sidecars[0]!
+      const { connected, ready, svidSerial, requestsAllowed, svidRotations } = (
+        await operator.admin.listSidecars({ pageSize: 0, pageToken: '' })
+      ).sidecars[0]!
       return [connected, ready, svidSerial, requestsAllowed, svidRotations]
     }
     await eventually(async () => (await shown())[1] === true)
@@ -143,11 +146,19 @@ suite('a stream', () => {
     const client = plane.client(await plane.attest('payments'))
     const stream = client.sync(new AbortController().signal)
     stream.send({ kind: 'hello', instanceId: 'one', version: '', advertise: '', held: [] })
-    const counts = { requestsAllowed: 1, requestsDenied: 2, svidRotations: 3 }
+    const counts = {
+      requestsAllowed: 1,
+      requestsDenied: 2,
+      svidRotations: 3,
+      authorityKeyIds: [],
+      svidKeyAlgorithm: 'ec-p256',
+    }
     const svid = { svidSerial: '0a', svidNotAfterMs: 1, keyExchangeGroup: '' }
     stream.send({ kind: 'report', ...svid, ready: true, notReadyReasons: [], ...counts })
     const operator = plane.operator
-    await eventually(async () => (await operator.admin.getStatus()).sidecars[0]?.ready === true)
+    await eventually(
+      async () => (await operator.admin.listSidecars({ pageSize: 0, pageToken: '' })).sidecars[0]?.ready === true,
+    )
   })
 
   test('begins with one Hello, and has no other', async () => {
@@ -192,7 +203,7 @@ suite('a stream', () => {
     assert.equal((await first.stream.closed)?.code, 'ERR_RPC_CONFLICT')
     await using sibling = await connectSidecar(client, { instanceId: 'two' })
     await sibling.next('endpoints')
-    const { sidecars } = await plane.operator.admin.getStatus()
+    const { sidecars } = await plane.operator.admin.listSidecars({ pageSize: 0, pageToken: '' })
     assert.deepEqual(
       sidecars.map(({ instanceId, connected }) => [instanceId, connected]),
       [

@@ -104,6 +104,8 @@ export async function startTestControlPlane(change: Partial<ControlPlaneSettings
         selectors: [`service:${name}`],
         ttlSeconds,
         dnsNames: [],
+        hint: '',
+        federatesWith: [],
         service: '',
       }),
     async attest(name) {

@@ -10,17 +10,35 @@ import { RpcError } from './rpc-error.ts'
  * for each call, since a connection may outlive it.
  */
 const CALLERS = {
+  'Certificates/Challenge': 'anyone',
   'Certificates/Attest': 'anyone',
   'Certificates/Issue': 'workload',
+  'Certificates/IssueJwt': 'workload',
   'Sync/Sync': 'workload',
   'Admin/CreateToken': 'operator',
   'Admin/CreateEntry': 'operator',
   'Admin/ListEntries': 'operator',
   'Admin/DeleteEntry': 'operator',
+  'Admin/ApplyEntries': 'operator',
+  'Admin/ExplainIdentity': 'operator',
   'Admin/PushPolicy': 'operator',
   'Admin/ListPolicies': 'operator',
   'Admin/RotateSvids': 'operator',
   'Admin/GetStatus': 'operator',
+  'Admin/ListSidecars': 'operator',
+  'Authorities/GetAuthorities': 'operator',
+  'Authorities/PrepareAuthority': 'operator',
+  'Authorities/ActivateAuthority': 'operator',
+  'Authorities/TaintAuthority': 'operator',
+  'Authorities/RevokeAuthority': 'operator',
+  'Authorities/RotateAuthorities': 'operator',
+  'Revocations/CreateRevocation': 'operator',
+  'Revocations/DeleteRevocation': 'operator',
+  'Revocations/ListRevocations': 'operator',
+  'Federation/SetRelationship': 'operator',
+  'Federation/DeleteRelationship': 'operator',
+  'Federation/ListRelationships': 'operator',
+  'Federation/RefreshRelationship': 'operator',
 } as const satisfies Record<Method, CallerRole>
 
 export type CallerRole = 'anyone' | 'workload' | 'operator' | 'control-plane'

@@ -29,6 +29,7 @@ function cut(bytes: Buffer, sizes: readonly number[]): ResourceChunk[] {
       totalBytes: bytes.length,
       sha256,
       content,
+      baseRevision: '',
     }
   })
 }

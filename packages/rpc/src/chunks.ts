@@ -17,7 +17,7 @@ export function chunkResource({ kind, revision, bytes }: Resource): readonly Res
   const sha256 = createHash('sha256').update(bytes).digest()
   return Array.from({ length: count }, (_, index) => {
     const content = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)
-    return { kind, revision, index, count, totalBytes: bytes.length, sha256, content }
+    return { kind, revision, index, count, totalBytes: bytes.length, sha256, content, baseRevision: '' }
   })
 }
 

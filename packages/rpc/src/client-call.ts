@@ -2,9 +2,8 @@ import type { ClientWritableStream } from '@grpc/grpc-js'
 import { CHUNK_BYTES } from './chunks.ts'
 import type { Channel } from './client-channel.ts'
 import type { CallOptions } from './control-plane-client.ts'
-import { UNARY, type Codec, type RequestOf, type ResponseOf, type UnaryMethod } from './codec.ts'
+import { UNARY, type Codec, type RequestOf, type ResponseOf, type UnaryMethod, type UploadMethod } from './codec.ts'
 import { methodDefinition, type Wire } from './contract.ts'
-import type { PolicyRevision } from './messages.ts'
 
 const CALL_MS = 10_000
 const UPLOAD_MS = 60_000
@@ -26,28 +25,30 @@ export async function callUnary<M extends UnaryMethod>(
   return codec.decodeResponse(response)
 }
 
-/** A policy bundle in pieces, one answer. */
-export async function callPushPolicy(
+/** Many messages, one answer. */
+export async function callUpload<M extends UploadMethod>(
   channel: Channel,
-  bundle: Buffer,
+  method: M,
+  messages: Iterable<Wire<M>['requestSent']>,
   { signal, deadlineMs = UPLOAD_MS }: CallOptions = {},
-): Promise<PolicyRevision> {
-  const { path, requestSerialize, responseDeserialize } = methodDefinition('Admin/PushPolicy')
+): Promise<Wire<M>['responseRead']> {
+  const { path, requestSerialize, responseDeserialize } = methodDefinition(method)
   const until = channel.deadline(deadlineMs)
   const response = await channel.settle<object>(signal, (callback) => {
     const call = channel.client.makeClientStreamRequest(path, requestSerialize, responseDeserialize, until, callback)
     call.on('error', () => {}) // a refusal in mid-upload fails the writes behind it; the answer tells why
-    void writePieces(call, bundle)
+    void writeAll(call, messages)
     return call
   })
-  return response as Wire<'Admin/PushPolicy'>['responseRead']
+  return response as Wire<M>['responseRead']
 }
 
-/** One piece at a time, so that the transport holds no more than it must. Never rejects. */
-async function writePieces(call: ClientWritableStream<object>, bundle: Buffer): Promise<void> {
-  for (let at = 0; at < bundle.length; at += CHUNK_BYTES) {
-    const content = bundle.subarray(at, at + CHUNK_BYTES)
-    await new Promise<unknown>((written) => call.write({ content }, written))
-  }
+export function* cutPolicy(bundle: Buffer): Iterable<Wire<'Admin/PushPolicy'>['requestSent']> {
+  for (let at = 0; at < bundle.length; at += CHUNK_BYTES) yield { content: bundle.subarray(at, at + CHUNK_BYTES) }
+}
+
+/** One message at a time, so that the transport holds no more than it must. Never rejects. */
+async function writeAll(call: ClientWritableStream<object>, messages: Iterable<object>): Promise<void> {
+  for (const message of messages) await new Promise<unknown>((written) => call.write(message, written))
   call.end()
 }

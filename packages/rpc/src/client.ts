@@ -1,8 +1,15 @@
-import { callPushPolicy, callUnary } from './client-call.ts'
+import { callUnary, callUpload, cutPolicy } from './client-call.ts'
 import { createChannel, type Channel } from './client-channel.ts'
 import { openSyncStream } from './client-stream.ts'
-import type { ControlPlaneClient, ControlPlaneClientDeps, ControlPlaneClientOptions } from './control-plane-client.ts'
+import type { RequestOf, ResponseOf, UnaryMethod } from './codec.ts'
+import type {
+  CallOptions,
+  ControlPlaneClient,
+  ControlPlaneClientDeps,
+  ControlPlaneClientOptions,
+} from './control-plane-client.ts'
 import { RpcError } from './rpc-error.ts'
+import { cutChanges } from './upload.ts'
 
 export function connectControlPlane(
   deps: ControlPlaneClientDeps,
@@ -31,19 +38,52 @@ export function connectControlPlane(
   }
   const subscriptions = [deps.bundles.subscribe(renew), ...(deps.svid ? [deps.svid.subscribe(renew)] : [])]
 
+  const unary =
+    <M extends UnaryMethod>(method: M) =>
+    async (request: RequestOf<M>, call?: CallOptions): Promise<ResponseOf<M>> =>
+      callUnary(channel(), method, request, call)
+  const asked =
+    <M extends UnaryMethod>(method: M) =>
+    async (call?: CallOptions): Promise<ResponseOf<M>> =>
+      callUnary(channel(), method, undefined as RequestOf<M>, call)
+
   return {
-    attest: async (request, call) => callUnary(channel(), 'Certificates/Attest', request, call),
-    issue: async (request, call) => callUnary(channel(), 'Certificates/Issue', request, call),
+    challenge: asked('Certificates/Challenge'),
+    attest: unary('Certificates/Attest'),
+    issue: unary('Certificates/Issue'),
+    issueJwt: unary('Certificates/IssueJwt'),
     sync: (signal) => openSyncStream(channel(), signal),
     admin: {
-      createToken: async (request, call) => callUnary(channel(), 'Admin/CreateToken', request, call),
-      createEntry: async (draft, call) => callUnary(channel(), 'Admin/CreateEntry', draft, call),
-      listEntries: async (request, call) => callUnary(channel(), 'Admin/ListEntries', request, call),
-      deleteEntry: async (id, call) => callUnary(channel(), 'Admin/DeleteEntry', id, call),
-      pushPolicy: async (bundle, call) => callPushPolicy(channel(), bundle, call),
-      listPolicies: async (call) => callUnary(channel(), 'Admin/ListPolicies', undefined, call),
-      rotateSvids: async (spiffeId, call) => callUnary(channel(), 'Admin/RotateSvids', spiffeId, call),
-      getStatus: async (call) => callUnary(channel(), 'Admin/GetStatus', undefined, call),
+      createToken: unary('Admin/CreateToken'),
+      createEntry: unary('Admin/CreateEntry'),
+      listEntries: unary('Admin/ListEntries'),
+      deleteEntry: unary('Admin/DeleteEntry'),
+      applyEntries: async (request, call) => callUpload(channel(), 'Admin/ApplyEntries', cutChanges(request), call),
+      explainIdentity: unary('Admin/ExplainIdentity'),
+      pushPolicy: async (bundle, call) => callUpload(channel(), 'Admin/PushPolicy', cutPolicy(bundle), call),
+      listPolicies: asked('Admin/ListPolicies'),
+      rotateSvids: unary('Admin/RotateSvids'),
+      getStatus: asked('Admin/GetStatus'),
+      listSidecars: unary('Admin/ListSidecars'),
+    },
+    authorities: {
+      getAuthorities: asked('Authorities/GetAuthorities'),
+      prepare: unary('Authorities/PrepareAuthority'),
+      activate: unary('Authorities/ActivateAuthority'),
+      taint: unary('Authorities/TaintAuthority'),
+      revoke: unary('Authorities/RevokeAuthority'),
+      rotate: unary('Authorities/RotateAuthorities'),
+    },
+    revocations: {
+      create: unary('Revocations/CreateRevocation'),
+      delete: unary('Revocations/DeleteRevocation'),
+      list: unary('Revocations/ListRevocations'),
+    },
+    federation: {
+      set: unary('Federation/SetRelationship'),
+      delete: unary('Federation/DeleteRelationship'),
+      list: asked('Federation/ListRelationships'),
+      refresh: unary('Federation/RefreshRelationship'),
     },
     async [Symbol.asyncDispose]() {
       disposed = true

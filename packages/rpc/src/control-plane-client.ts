@@ -1,19 +1,42 @@
 import type { BundleSource, TrustDomain, X509Svid } from '@picket/identity'
 import type { Clock, HostPort, Logger, Watch } from '@picket/runtime'
 import type {
-  AttestRequest,
-  AttestResponse,
+  ApplyEntriesRequest,
+  ApplyEntriesResponse,
   CreateTokenRequest,
   CreateTokenResponse,
   Entry,
   EntryDraft,
+  ExplainIdentityRequest,
+  ExplainIdentityResponse,
+  ListEntriesResponse,
+  ListSidecarsResponse,
+  PageRequest,
+  PolicyRevision,
+  Status,
+} from './admin-messages.ts'
+import type {
+  ActivateAuthorityRequest,
+  AuthorityStatus,
+  CreateRevocationRequest,
+  DeleteRevocationRequest,
+  ListRevocationsResponse,
+  OldAuthorityRequest,
+  PrepareAuthorityRequest,
+  Relationship,
+  Revocation,
+  RotateAuthoritiesRequest,
+  SetRelationshipRequest,
+} from './authority-messages.ts'
+import type {
+  AttestRequest,
+  AttestResponse,
+  ChallengeResponse,
+  IssueJwtRequest,
+  IssueJwtResponse,
   IssueRequest,
   IssueResponse,
-  ListEntriesRequest,
-  ListEntriesResponse,
-  PolicyRevision,
   Resource,
-  Status,
   SyncRequestMessage,
 } from './messages.ts'
 import type { RpcError } from './rpc-error.ts'
@@ -30,11 +53,16 @@ export interface CallOptions {
  * connection, on which later calls go, while calls in flight end on the old one. Every method rejects with an `RpcError`.
  */
 export interface ControlPlaneClient extends AsyncDisposable {
+  challenge(options?: CallOptions): Promise<ChallengeResponse>
   attest(request: AttestRequest, options?: CallOptions): Promise<AttestResponse>
   issue(request: IssueRequest, options?: CallOptions): Promise<IssueResponse>
+  issueJwt(request: IssueJwtRequest, options?: CallOptions): Promise<IssueJwtResponse>
   /** One stream, until `signal` aborts, the server ends it or the SVID is replaced; the caller opens the next. */
   sync(signal: AbortSignal): SyncClientStream
   readonly admin: AdminClient
+  readonly authorities: AuthorityClient
+  readonly revocations: RevocationClient
+  readonly federation: FederationClient
 }
 
 /** Register listeners before the first `send`. */
@@ -52,13 +80,40 @@ export interface SyncClientStream {
 export interface AdminClient {
   createToken(request: CreateTokenRequest, options?: CallOptions): Promise<CreateTokenResponse>
   createEntry(draft: EntryDraft, options?: CallOptions): Promise<Entry>
-  listEntries(request: ListEntriesRequest, options?: CallOptions): Promise<ListEntriesResponse>
+  listEntries(request: PageRequest, options?: CallOptions): Promise<ListEntriesResponse>
   deleteEntry(id: string, options?: CallOptions): Promise<Entry>
+  /** All of the changes or none. */
+  applyEntries(request: ApplyEntriesRequest, options?: CallOptions): Promise<ApplyEntriesResponse>
+  explainIdentity(request: ExplainIdentityRequest, options?: CallOptions): Promise<ExplainIdentityResponse>
   pushPolicy(bundle: Buffer, options?: CallOptions): Promise<PolicyRevision>
   listPolicies(options?: CallOptions): Promise<readonly PolicyRevision[]>
   /** '' = every connected sidecar. */
   rotateSvids(spiffeId: string, options?: CallOptions): Promise<readonly string[]>
   getStatus(options?: CallOptions): Promise<Status>
+  listSidecars(request: PageRequest, options?: CallOptions): Promise<ListSidecarsResponse>
+}
+
+export interface AuthorityClient {
+  getAuthorities(options?: CallOptions): Promise<AuthorityStatus>
+  prepare(request: PrepareAuthorityRequest, options?: CallOptions): Promise<AuthorityStatus>
+  activate(request: ActivateAuthorityRequest, options?: CallOptions): Promise<AuthorityStatus>
+  taint(request: OldAuthorityRequest, options?: CallOptions): Promise<AuthorityStatus>
+  revoke(request: OldAuthorityRequest, options?: CallOptions): Promise<AuthorityStatus>
+  /** Resolves when it has begun: `getAuthorities` tells how far it is. */
+  rotate(request: RotateAuthoritiesRequest, options?: CallOptions): Promise<AuthorityStatus>
+}
+
+export interface RevocationClient {
+  create(request: CreateRevocationRequest, options?: CallOptions): Promise<Revocation>
+  delete(request: DeleteRevocationRequest, options?: CallOptions): Promise<Revocation>
+  list(request: PageRequest, options?: CallOptions): Promise<ListRevocationsResponse>
+}
+
+export interface FederationClient {
+  set(request: SetRelationshipRequest, options?: CallOptions): Promise<Relationship>
+  delete(trustDomain: string, options?: CallOptions): Promise<Relationship>
+  list(options?: CallOptions): Promise<readonly Relationship[]>
+  refresh(trustDomain: string, options?: CallOptions): Promise<Relationship>
 }
 
 export interface ControlPlaneClientDeps {

@@ -28,16 +28,23 @@ export interface Rate {
 
 /** The calls that sign: how many per caller, and how many at one time over all callers. */
 const CALL_RATES: Partial<Record<Method, Rate & { readonly concurrent: number }>> = {
+  'Certificates/Challenge': { perSecond: 20, burst: 200, concurrent: 64 },
   'Certificates/Attest': { perSecond: 20, burst: 200, concurrent: 64 },
   'Certificates/Issue': { perSecond: 50, burst: 500, concurrent: 128 },
+  'Certificates/IssueJwt': { perSecond: 50, burst: 500, concurrent: 128 },
 }
 
 /** Callers whose rate is remembered at one time; the longest silent is forgotten first. */
 const REMEMBERED_CALLERS = 10_000
 
+/** When all places are taken: about the time that the calls in them need. */
+const BUSY_RETRY_MS = 100
+
 export interface TokenBucket {
   /** False: over the rate. */
   take(): boolean
+  /** How long until there is one to take. */
+  readonly waitMs: number
 }
 
 export function createTokenBucket({ perSecond, burst }: Rate, clock: Clock): TokenBucket {
@@ -51,6 +58,9 @@ export function createTokenBucket({ perSecond, burst }: Rate, clock: Clock): Tok
       if (tokens < 1) return false
       tokens -= 1
       return true
+    },
+    get waitMs() {
+      return Math.max(0, ((1 - tokens) / perSecond) * 1000)
     },
   }
 }
@@ -77,11 +87,15 @@ export function createCallLimiter(clock: Clock): CallLimiter {
       const rate = CALL_RATES[method]
       if (!rate) return { [Symbol.dispose]() {} }
       const running = inFlight.get(method) ?? 0
-      if (running >= rate.concurrent || !bucketOf(`${method} ${key}`, rate).take()) {
-        throw new RpcError('ERR_RPC_EXHAUSTED', 'too many calls: try again later')
-      }
+      if (running >= rate.concurrent) throw exhausted(BUSY_RETRY_MS)
+      const bucket = bucketOf(`${method} ${key}`, rate)
+      if (!bucket.take()) throw exhausted(bucket.waitMs)
       inFlight.set(method, running + 1)
       return { [Symbol.dispose]: () => void inFlight.set(method, inFlight.get(method)! - 1) }
     },
   }
+}
+
+function exhausted(retryAfterMs: number): RpcError {
+  return new RpcError('ERR_RPC_EXHAUSTED', 'too many calls: try again later', { retryAfterMs })
 }

@@ -2,15 +2,41 @@
  * What is said between sidecars, operators and the control plane, as the rest of the code sees it: no field is missing,
  * times are milliseconds since the epoch, `''` and `0` stand for "not given" exactly as in `proto/picket/v1`.
  */
-export const RESOURCE_KINDS = ['trust-bundle', 'policy-bundle', 'endpoints', 'service-config'] as const
+export const RESOURCE_KINDS = [
+  'trust-bundle',
+  'policy-bundle',
+  'endpoints',
+  'service-config',
+  'identities',
+  'federated-bundles',
+  'revocations',
+] as const
 
 export type ResourceKindName = (typeof RESOURCE_KINDS)[number]
 
+export interface ChallengeResponse {
+  readonly challenge: Buffer
+  readonly expiresAtMs: number
+}
+
+/** Proof of a certificate's key; what is signed: `toSignedChallenge` in `challenge.ts`. */
+export interface SignedChallenge {
+  /** DER certificates, leaf first. */
+  readonly chain: readonly Buffer[]
+  readonly challenge: Buffer
+  readonly signature: Buffer
+}
+
+/** Exactly one kind of evidence, or `expiredSvid` with one more. */
 export interface AttestRequest {
-  /** A secret: never logged, never in an error. */
+  /** A secret: never logged, never in an error. '' = none. */
   readonly joinToken: string
   /** DER PKCS#10. */
   readonly csr: Buffer
+  readonly x509Pop?: SignedChallenge | undefined
+  /** A secret. '' = none. */
+  readonly kubernetesToken?: string
+  readonly expiredSvid?: SignedChallenge | undefined
 }
 
 export interface SvidMessage {
@@ -33,6 +59,20 @@ export interface IssueResponse {
   readonly svid: SvidMessage
 }
 
+export interface IssueJwtRequest {
+  /** '' = the caller's own. */
+  readonly spiffeId: string
+  readonly audience: readonly string[]
+}
+
+export interface IssueJwtResponse {
+  readonly spiffeId: string
+  /** A secret. */
+  readonly token: string
+  readonly issuedAtMs: number
+  readonly expiresAtMs: number
+}
+
 export interface ResourceRevision {
   readonly kind: ResourceKindName
   readonly revision: string
@@ -49,6 +89,8 @@ export interface ResourceChunk extends ResourceRevision {
   readonly totalBytes: number
   readonly sha256: Buffer
   readonly content: Buffer
+  /** Not '': `content` is (part of) a delta to this revision; `totalBytes` is the delta's, `sha256` the whole resource's. */
+  readonly baseRevision: string
 }
 
 export interface Hello {
@@ -84,6 +126,9 @@ export interface Report {
   readonly requestsAllowed: number
   readonly requestsDenied: number
   readonly svidRotations: number
+  /** Of the authorities that signed the SVIDs held, no two alike. */
+  readonly authorityKeyIds: readonly string[]
+  readonly svidKeyAlgorithm: string
 }
 
 /** Sidecar → control plane. `hello` comes first, once. */
@@ -91,94 +136,3 @@ export type SyncRequestMessage = Hello | Ack | Nack | Report
 
 /** Control plane → sidecar. */
 export type SyncPush = { readonly kind: 'chunk'; readonly chunk: ResourceChunk } | { readonly kind: 'rotate-svid' }
-
-export interface CreateTokenRequest {
-  readonly selectors: readonly string[]
-  /** 0 = 600. */
-  readonly ttlSeconds: number
-}
-
-export interface CreateTokenResponse {
-  /** A secret, shown once. */
-  readonly token: string
-  readonly expiresAtMs: number
-}
-
-/** What an operator writes; the control plane adds `id` and `createdAtMs`. */
-export interface EntryDraft {
-  readonly spiffeId: string
-  readonly selectors: readonly string[]
-  /** 0 = the control plane's default. */
-  readonly ttlSeconds: number
-  readonly dnsNames: readonly string[]
-  /** '' = the last path segment of the SPIFFE ID. */
-  readonly service: string
-}
-
-export interface Entry extends EntryDraft {
-  readonly id: string
-  readonly createdAtMs: number
-}
-
-export interface ListEntriesRequest {
-  /** 0 = 500; at most 1000. */
-  readonly pageSize: number
-  /** '' = from the start. */
-  readonly pageToken: string
-}
-
-export interface ListEntriesResponse {
-  readonly entries: readonly Entry[]
-  /** '' = that was the last page. */
-  readonly nextPageToken: string
-}
-
-export interface PolicyRevision {
-  readonly revision: string
-  /** SHA-256 of the bundle, hex. */
-  readonly digest: string
-  readonly bytes: number
-  readonly pushedAtMs: number
-  readonly pushedBy: string
-  readonly active: boolean
-}
-
-export interface ResourceStatus {
-  readonly kind: ResourceKindName
-  readonly sentRevision: string
-  readonly ackedRevision: string
-  /** '' unless the newest revision was refused. */
-  readonly nackCode: string
-  readonly nackMessage: string
-}
-
-export interface SidecarStatus {
-  readonly spiffeId: string
-  readonly service: string
-  readonly instanceId: string
-  readonly advertise: string
-  readonly version: string
-  readonly connected: boolean
-  readonly connectedAtMs: number
-  readonly svidSerial: string
-  readonly svidNotAfterMs: number
-  readonly ready: boolean
-  readonly notReadyReasons: readonly string[]
-  readonly resources: readonly ResourceStatus[]
-  readonly requestsAllowed: number
-  readonly requestsDenied: number
-  readonly svidRotations: number
-}
-
-export interface Status {
-  readonly trustDomain: string
-  readonly version: string
-  readonly startedAtMs: number
-  readonly authorityKeyId: string
-  readonly authorityNotAfterMs: number
-  /** '' = none pushed yet. */
-  readonly policyRevision: string
-  readonly entries: number
-  readonly issuedSvids: number
-  readonly sidecars: readonly SidecarStatus[]
-}

@@ -9,6 +9,9 @@ const WIRE_KIND = {
   'policy-bundle': 'POLICY_BUNDLE',
   endpoints: 'ENDPOINTS',
   'service-config': 'SERVICE_CONFIG',
+  identities: 'IDENTITIES',
+  'federated-bundles': 'FEDERATED_BUNDLES',
+  revocations: 'REVOCATIONS',
 } as const satisfies Record<ResourceKindName, WireKind>
 
 export function encodeKind(kind: ResourceKindName): WireKind {

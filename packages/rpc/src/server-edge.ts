@@ -8,8 +8,15 @@ import type { TrustDomain } from '@picket/identity'
 import type { VerifiedPeer } from '@picket/mtls'
 import { codeOf, messageOf, type Clock, type Logger } from '@picket/runtime'
 import { admitCaller, type Caller } from './caller.ts'
-import { RESOURCE_BYTES } from './chunks.ts'
-import { toWire, UNARY, type Codec, type RequestOf, type ResponseOf, type UnaryMethod } from './codec.ts'
+import {
+  toWire,
+  UNARY,
+  type Codec,
+  type RequestOf,
+  type ResponseOf,
+  type UnaryMethod,
+  type UploadMethod,
+} from './codec.ts'
 import type { Method, Wire } from './contract.ts'
 import type { ControlPlaneHandlers, SyncServerStream } from './handlers.ts'
 import type { CallLimiter } from './limits.ts'
@@ -54,17 +61,19 @@ export function answerUnary<M extends UnaryMethod>(
   }
 }
 
-export function answerPushPolicy(
+/** Many messages, one answer. `gather` bounds what it keeps of them. */
+export function answerUpload<M extends UploadMethod, Request, Response>(
   deps: EdgeDeps,
-  handle: ControlPlaneHandlers['admin']['pushPolicy'],
-): handleClientStreamingCall<Read<{ content: Buffer }>, Wire<'Admin/PushPolicy'>['responseSent']> {
-  const method = 'Admin/PushPolicy'
+  method: M,
+  gather: (pieces: AsyncIterable<Read<Wire<M>['requestRead']>>) => Promise<Request>,
+  handle: (request: Request, caller: Caller) => Promise<Response>,
+): handleClientStreamingCall<Read<Wire<M>['requestRead']>, Wire<M>['responseSent']> {
   return (call, callback) => {
     const remote = call.getPeer()
-    const answer = async (): Promise<Wire<typeof method>['responseSent']> => {
+    const answer = async (): Promise<Wire<M>['responseSent']> => {
       const caller = admit(deps, method, remote)
       using _slot = deps.limiter.enter(method, rateKey(caller))
-      return toWire(await handle(await gather(call), caller))
+      return toWire(await handle(await gather(call), caller)) as Wire<M>['responseSent']
     }
     answer().then(
       (response) => callback(null, response),
@@ -103,18 +112,6 @@ function admit(deps: EdgeDeps, method: Method, remote: string): Caller {
 /** Identities are limited by name, wherever they call from; the nameless by address, without the port. */
 function rateKey({ id, remote }: Caller): string {
   return id?.uri ?? remote.replace(/:\d+$/, '')
-}
-
-async function gather(pieces: AsyncIterable<Read<{ content: Buffer }>>): Promise<Buffer> {
-  const contents: Buffer[] = []
-  let gatheredBytes = 0
-  for await (const piece of pieces) {
-    const { content } = wellFormed(piece)
-    gatheredBytes += content.length
-    if (gatheredBytes > RESOURCE_BYTES) throw new RpcError('ERR_RPC_INVALID', 'the upload is over 64 MiB')
-    contents.push(content)
-  }
-  return Buffer.concat(contents, gatheredBytes)
 }
 
 /** One record and the status for the wire. */

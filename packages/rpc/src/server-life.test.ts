@@ -86,7 +86,7 @@ suite('the life of a server', () => {
     const chunk = { kind: 'policy-bundle', revision: 'r', index: 0, count: 9, totalBytes: 9 } as const
     const push = {
       kind: 'chunk',
-      chunk: { ...chunk, sha256: Buffer.alloc(32), content: Buffer.alloc(CHUNK_BYTES) },
+      chunk: { ...chunk, sha256: Buffer.alloc(32), content: Buffer.alloc(CHUNK_BYTES), baseRevision: '' },
     } as const
     let sent = 1
     while (stream.send(push)) sent += 1

@@ -9,7 +9,8 @@ import { createCallLimiter, LIMITS } from './limits.ts'
 import { withoutThrowing } from './malformed.ts'
 import { RpcError } from './rpc-error.ts'
 import { createPeerRegistry, type PeerRegistry } from './peer-registry.ts'
-import { answerPushPolicy, answerSync, answerUnary, type EdgeDeps } from './server-edge.ts'
+import { createAnswers } from './answers.ts'
+import type { EdgeDeps } from './server-edge.ts'
 
 export interface ControlPlaneServer extends AsyncDisposable {
   readonly address: HostPort
@@ -104,27 +105,7 @@ async function drain(server: Server, peers: PeerRegistry, clock: Clock, timeoutM
 }
 
 function registerHandlers(server: Server, edge: EdgeDeps, handlers: ControlPlaneHandlers): void {
-  const { admin } = handlers
-  const table = {
-    'Certificates/Attest': answerUnary(edge, 'Certificates/Attest', (request, caller) =>
-      handlers.attest(request, caller),
-    ),
-    'Certificates/Issue': answerUnary(edge, 'Certificates/Issue', (request, caller) => handlers.issue(request, caller)),
-    'Sync/Sync': answerSync(edge, (stream, caller) => handlers.sync(stream, caller)),
-    'Admin/CreateToken': answerUnary(edge, 'Admin/CreateToken', (request, caller) =>
-      admin.createToken(request, caller),
-    ),
-    'Admin/CreateEntry': answerUnary(edge, 'Admin/CreateEntry', (draft, caller) => admin.createEntry(draft, caller)),
-    'Admin/ListEntries': answerUnary(edge, 'Admin/ListEntries', (request, caller) =>
-      admin.listEntries(request, caller),
-    ),
-    'Admin/DeleteEntry': answerUnary(edge, 'Admin/DeleteEntry', (id, caller) => admin.deleteEntry(id, caller)),
-    'Admin/PushPolicy': answerPushPolicy(edge, (bundle, caller) => admin.pushPolicy(bundle, caller)),
-    'Admin/ListPolicies': answerUnary(edge, 'Admin/ListPolicies', (_, caller) => admin.listPolicies(caller)),
-    'Admin/RotateSvids': answerUnary(edge, 'Admin/RotateSvids', (id, caller) => admin.rotateSvids(id, caller)),
-    'Admin/GetStatus': answerUnary(edge, 'Admin/GetStatus', (_, caller) => admin.getStatus(caller)),
-  } as const satisfies Record<Method, unknown>
-  for (const [method, handler] of Object.entries(table)) {
+  for (const [method, handler] of Object.entries(createAnswers(edge, handlers))) {
     const definition = methodDefinition(method as Method)
     const { path, responseSerialize, requestDeserialize } = definition
     server.register(path, handler as never, responseSerialize, withoutThrowing(requestDeserialize), typeOf(definition))

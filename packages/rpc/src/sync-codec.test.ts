@@ -58,6 +58,8 @@ const message: fc.Arbitrary<SyncRequestMessage> = fc.oneof(
     requestsAllowed: count,
     requestsDenied: count,
     svidRotations: count,
+    authorityKeyIds: fc.array(text, { maxLength: 4 }),
+    svidKeyAlgorithm: text,
   }),
 )
 
@@ -71,6 +73,8 @@ const REPORT: Report = {
   requestsAllowed: 0,
   requestsDenied: 0,
   svidRotations: 0,
+  authorityKeyIds: [],
+  svidKeyAlgorithm: 'ec-p256',
 }
 
 suite('sync messages', () => {
@@ -82,7 +86,7 @@ suite('sync messages', () => {
     const chunk = { kind: 'endpoints', revision: 'r', index: 1, count: 2, totalBytes: 7 } as const
     const push: SyncPush = {
       kind: 'chunk',
-      chunk: { ...chunk, sha256: Buffer.alloc(32, 1), content: Buffer.from('x') },
+      chunk: { ...chunk, sha256: Buffer.alloc(32, 1), content: Buffer.from('x'), baseRevision: '' },
     }
     assert.deepEqual(pushThroughWire(push), push)
     assert.deepEqual(pushThroughWire({ kind: 'rotate-svid' }), { kind: 'rotate-svid' })

@@ -10,7 +10,7 @@ type ResponseSent = Wire<'Sync/Sync'>['responseSent']
 type ResponseRead = Wire<'Sync/Sync'>['responseRead']
 
 /** What one sidecar may make the control plane remember about it, in characters and in number. */
-const LIMITS = { name: 256, text: 1024, reasons: 32, held: 16 } as const
+const LIMITS = { name: 256, text: 1024, reasons: 32, held: 16, authorities: 16 } as const
 
 /** The end of time as ECMAScript knows it. */
 const LAST_INSTANT_MS = 8.64e15
@@ -26,7 +26,13 @@ export function encodeSyncRequest(message: SyncRequestMessage): RequestSent {
       return { nack: { kind: encodeKind(resource), revision, code, message: text.slice(0, LIMITS.text) } }
     }
     case 'report':
-      return { report: toWire({ ...message, notReadyReasons: message.notReadyReasons.slice(0, LIMITS.reasons) }) }
+      return {
+        report: toWire({
+          ...message,
+          notReadyReasons: message.notReadyReasons.slice(0, LIMITS.reasons),
+          authorityKeyIds: message.authorityKeyIds.slice(0, LIMITS.authorities),
+        }),
+      }
   }
 }
 
@@ -103,6 +109,10 @@ function decodeReport(report: NonNullable<RequestRead['report']>): Report {
     kind: 'report',
     svidSerial: short(report.svidSerial, 'svid_serial'),
     keyExchangeGroup: short(report.keyExchangeGroup, 'key_exchange_group'),
+    svidKeyAlgorithm: short(report.svidKeyAlgorithm, 'svid_key_algorithm'),
+    authorityKeyIds: few(report.authorityKeyIds, LIMITS.authorities, 'authority_key_ids').map((keyId) =>
+      short(keyId, 'authority_key_ids'),
+    ),
     notReadyReasons: few(report.notReadyReasons, LIMITS.reasons, 'not_ready_reasons').map((reason) =>
       bounded(reason, LIMITS.text, 'not_ready_reasons'),
     ),

@@ -7,7 +7,9 @@ import { connectControlPlane } from './client.ts'
 import type { ControlPlaneClient } from './control-plane-client.ts'
 import { VerifyingCredentials } from './credentials.ts'
 import type { AdminHandlers, ControlPlaneHandlers } from './handlers.ts'
-import type { AttestResponse, Entry, PolicyRevision, Status } from './messages.ts'
+import type { Entry, PolicyRevision, SidecarStatus, Status } from './admin-messages.ts'
+import type { AuthorityStatus, Relationship, Revocation } from './authority-messages.ts'
+import type { AttestResponse } from './messages.ts'
 import { RpcError } from './rpc-error.ts'
 import { startControlPlaneServer, type ControlPlaneServer } from './server.ts'
 
@@ -23,6 +25,9 @@ export const ENTRY: Entry = {
   ttlSeconds: 60,
   dnsNames: ['payments.bank.test'],
   service: 'payments',
+  hint: 'main',
+  federatesWith: ['partner.test'],
+  updatedAtMs: 1_767_225_600_000,
   createdAtMs: 1_767_225_600_000,
 }
 
@@ -44,36 +49,110 @@ export const STATUS: Status = {
   policyRevision: 'r1',
   entries: 1,
   issuedSvids: 2,
-  sidecars: [
-    {
-      spiffeId: 'spiffe://bank.test/payments',
-      service: 'payments',
-      instanceId: 'i1',
-      advertise: '127.0.0.1:7443',
-      version: '0.1.0',
-      connected: true,
-      connectedAtMs: 1_767_225_600_000,
-      svidSerial: '0a',
-      svidNotAfterMs: 1_767_225_600_000,
-      ready: false,
-      notReadyReasons: ['no policy'],
-      resources: [{ kind: 'policy-bundle', sentRevision: 'r2', ackedRevision: 'r1', nackCode: 'E', nackMessage: 'no' }],
-      requestsAllowed: 1,
-      requestsDenied: 2,
-      svidRotations: 3,
-    },
-  ],
+  sidecarsConnected: 1,
+  svidAlgorithm: 'ec-p256',
+  revocations: 0,
+}
+
+export const SIDECAR: SidecarStatus = {
+  spiffeId: 'spiffe://bank.test/payments',
+  service: 'payments',
+  instanceId: 'i1',
+  advertise: '127.0.0.1:7443',
+  version: '0.1.0',
+  connected: true,
+  connectedAtMs: 1_767_225_600_000,
+  svidSerial: '0a',
+  svidNotAfterMs: 1_767_225_600_000,
+  ready: false,
+  notReadyReasons: ['no policy'],
+  resources: [{ kind: 'policy-bundle', sentRevision: 'r2', ackedRevision: 'r1', nackCode: 'E', nackMessage: 'no' }],
+  requestsAllowed: 1,
+  requestsDenied: 2,
+  svidRotations: 3,
+  keyExchangeGroup: 'X25519MLKEM768',
+  authorityKeyIds: ['abcd'],
+  svidKeyAlgorithm: 'ec-p256',
 }
 
 const ADMIN: AdminHandlers = {
   createToken: () => Promise.resolve({ token: 'shown once', expiresAtMs: 1 }),
-  createEntry: (draft) => Promise.resolve({ ...draft, id: 'e1', createdAtMs: 1 }),
-  listEntries: () => Promise.resolve({ entries: [ENTRY], nextPageToken: 'e1' }),
+  createEntry: (draft) => Promise.resolve({ ...draft, id: 'e1', createdAtMs: 1, updatedAtMs: 1 }),
+  listEntries: () => Promise.resolve({ entries: [ENTRY], nextPageToken: 'e1', revision: 7 }),
   deleteEntry: () => Promise.resolve(ENTRY),
   pushPolicy: (bundle) => Promise.resolve({ ...POLICY, bytes: bundle.length }),
   listPolicies: () => Promise.resolve([POLICY]),
   rotateSvids: (spiffeId) => Promise.resolve([spiffeId]),
   getStatus: () => Promise.resolve(STATUS),
+  listSidecars: () => Promise.resolve({ sidecars: [SIDECAR], nextPageToken: '' }),
+  applyEntries: ({ changes }) => Promise.resolve({ created: 0, updated: 0, deleted: changes.length, revision: 8 }),
+  explainIdentity: () => Promise.resolve({ entitled: [], near: [], denials: [] }),
+}
+
+export const AUTHORITIES: AuthorityStatus = {
+  authorities: [],
+  rotation: undefined,
+  svidAlgorithm: 'ec-p256',
+  bundleSequence: '1',
+  affected: [],
+}
+
+export const RELATIONSHIP: Relationship = {
+  trustDomain: 'partner.test',
+  url: 'https://partner.test/bundle',
+  profile: 'https_web',
+  endpointSpiffeId: '',
+  hasBundle: false,
+  sequence: '',
+  refreshHintSeconds: 0,
+  x509Authorities: 0,
+  jwtAuthorities: 0,
+  fetchedAtMs: 0,
+  nextFetchAtMs: 0,
+  failureCode: '',
+  failureMessage: '',
+}
+
+const REVOCATION: Revocation = {
+  kind: 'serial',
+  value: '0a',
+  reason: 'lost',
+  expiresAtMs: 0,
+  createdAtMs: 1,
+  createdBy: 'spiffe://bank.test/picket/operator',
+  acknowledged: 1,
+  connected: 1,
+}
+
+const authorities = (): Promise<AuthorityStatus> => Promise.resolve(AUTHORITIES)
+const relationship = (): Promise<Relationship> => Promise.resolve(RELATIONSHIP)
+const revocation = (): Promise<Revocation> => Promise.resolve(REVOCATION)
+
+const HANDLERS: Omit<ControlPlaneHandlers, 'admin'> = {
+  challenge: () => Promise.resolve({ challenge: Buffer.from('challenge'), expiresAtMs: 1 }),
+  attest: () => Promise.resolve(SVID_ANSWER),
+  issue: () => Promise.resolve({ svid: SVID_ANSWER.svid }),
+  issueJwt: ({ spiffeId }) => Promise.resolve({ spiffeId, token: 'secret', issuedAtMs: 1, expiresAtMs: 2 }),
+  sync: () => {},
+  authorities: {
+    getAuthorities: authorities,
+    prepare: authorities,
+    activate: authorities,
+    taint: authorities,
+    revoke: authorities,
+    rotate: authorities,
+  },
+  revocations: {
+    create: revocation,
+    delete: revocation,
+    list: () => Promise.resolve({ revocations: [REVOCATION], nextPageToken: '' }),
+  },
+  federation: {
+    set: relationship,
+    delete: relationship,
+    list: () => Promise.resolve([RELATIONSHIP]),
+    refresh: relationship,
+  },
 }
 
 export type HandlerOverrides = Partial<Omit<ControlPlaneHandlers, 'admin'>> & {
@@ -106,9 +185,7 @@ export async function startTestControlPlane(
       { svid: createWatch(svid), bundles, clock, logger },
       { address: { host: '127.0.0.1', port: 0 }, trustDomain: authority.trustDomain, drainTimeoutMs: 500 },
       {
-        attest: () => Promise.resolve(SVID_ANSWER),
-        issue: () => Promise.resolve({ svid: SVID_ANSWER.svid }),
-        sync: () => {},
+        ...HANDLERS,
         ...overrides,
         admin: { ...ADMIN, ...overrides.admin },
       },

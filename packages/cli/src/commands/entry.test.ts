@@ -11,13 +11,16 @@ const entry = (id: string): Entry => ({
   dnsNames: [],
   service: '',
   createdAtMs: 0,
+  updatedAtMs: 0,
+  hint: '',
+  federatesWith: [],
 })
 
 test('all pages are listed, in order', async () => {
-  const pages: Record<string, { entries: Entry[]; nextPageToken: string }> = {
-    '': { entries: [entry('a'), entry('b')], nextPageToken: 'two' },
-    two: { entries: [entry('c')], nextPageToken: 'three' },
-    three: { entries: [], nextPageToken: '' },
+  const pages: Record<string, { entries: Entry[]; nextPageToken: string; revision: number }> = {
+    '': { entries: [entry('a'), entry('b')], nextPageToken: 'two', revision: 1 },
+    two: { entries: [entry('c')], nextPageToken: 'three', revision: 1 },
+    three: { entries: [], nextPageToken: '', revision: 1 },
   }
   const admin = { listEntries: ({ pageToken }: { pageToken: string }) => Promise.resolve(pages[pageToken]!) }
   assert.deepEqual(

@@ -36,7 +36,15 @@ function configureCreate(command: Command, context: CliContext): void {
     .action(async (id: string, { selector, ttl, dns, service }: CreateOptions, self: Command) => {
       const entry = await asOperator(self, context, ({ admin, trustDomain }) => {
         const spiffeId = parseIdArgument(id, trustDomain).uri
-        return admin.createEntry({ spiffeId, selectors: selector, ttlSeconds: ttl, dnsNames: dns, service })
+        return admin.createEntry({
+          spiffeId,
+          selectors: selector,
+          ttlSeconds: ttl,
+          dnsNames: dns,
+          service,
+          hint: '',
+          federatesWith: [],
+        })
       })
       outputOf(self, context).list(listingOf([entry]))
     })

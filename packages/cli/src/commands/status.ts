@@ -1,4 +1,4 @@
-import type { ResourceStatus, SidecarStatus, Status } from '@picket/rpc'
+import type { AdminClient, ResourceStatus, SidecarStatus, Status } from '@picket/rpc'
 import type { Clock } from '@picket/runtime'
 import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
@@ -9,14 +9,29 @@ import { toRelative, toTimestamp } from '../time.ts'
 
 export function configureStatus(command: Command, context: CliContext): void {
   command.action(async (_options, self: Command) => {
-    const status = await asOperator(self, context, ({ admin }) => admin.getStatus())
+    const { status, sidecars } = await asOperator(self, context, async ({ admin }) => ({
+      status: await admin.getStatus(),
+      sidecars: await listAllSidecars(admin),
+    }))
     const output = outputOf(self, context)
-    if (globalsOf(self).output === 'json') return output.list(statusDocument(status))
+    if (globalsOf(self).output === 'json') return output.list(statusDocument(status, sidecars))
     output.text(summaryOf(status, context.clock))
-    output.list(sidecarListing(status.sidecars, context.clock))
-    for (const line of troubles(status.sidecars)) output.text(line)
+    output.list(sidecarListing(sidecars, context.clock))
+    for (const line of troubles(sidecars)) output.text(line)
   })
   examples(addOperatorFlags(command), 'picket status', 'picket status -o json | jq .items[0].sidecars')
+}
+
+/** Every page, in order. */
+export async function listAllSidecars(admin: Pick<AdminClient, 'listSidecars'>): Promise<SidecarStatus[]> {
+  const all: SidecarStatus[] = []
+  let pageToken = ''
+  do {
+    const page = await admin.listSidecars({ pageSize: 0, pageToken })
+    all.push(...page.sidecars)
+    pageToken = page.nextPageToken
+  } while (pageToken !== '')
+  return all
 }
 
 function summaryOf(status: Status, clock: Clock): string {
@@ -53,7 +68,10 @@ type ResourceItem = {
   readonly nack: { readonly code: string; readonly message: string } | null
 }
 
-function statusDocument(status: Status): Listing<Record<string, string | number | null | readonly SidecarItem[]>> {
+function statusDocument(
+  status: Status,
+  sidecars: readonly SidecarStatus[],
+): Listing<Record<string, string | number | null | readonly SidecarItem[]>> {
   const { trustDomain, version, authorityKeyId, policyRevision, entries, issuedSvids } = status
   const item = {
     trustDomain,
@@ -64,7 +82,7 @@ function statusDocument(status: Status): Listing<Record<string, string | number 
     policyRevision,
     entries,
     issuedSvids,
-    sidecars: status.sidecars.map(toSidecarItem),
+    sidecars: sidecars.map(toSidecarItem),
   }
   return { kind: 'Status', items: [item], columns: [] }
 }

@@ -27,9 +27,14 @@ export interface Operator extends AsyncDisposable {
   rotate(name: string): Promise<void>
   /** Enrols once more as `name`, from this process: an SVID to hand to a foreign program. */
   attest(name: string): Promise<X509Svid>
-  status(): Promise<Status>
+  status(): Promise<MeshStatus>
   /** Polls the status until `accept` holds; throws after 20 s, saying `what` did not come true. */
-  until(what: string, accept: (status: Status) => boolean): Promise<Status>
+  until(what: string, accept: (status: MeshStatus) => boolean): Promise<MeshStatus>
+}
+
+/** The mesh as a whole: what the control plane says of itself and of its sidecars. */
+export interface MeshStatus extends Status {
+  readonly sidecars: readonly SidecarStatus[]
 }
 
 export interface OperatorOptions {
@@ -51,9 +56,12 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
   const target = { address, trustDomain: domain }
   const client = connectControlPlane({ ...shared, svid: createWatch<X509Svid | undefined>(svid) }, target)
   const spiffeId = (name: string): string => `${domain.id}/${name}`
-  const status = (): Promise<Status> => client.admin.getStatus()
+  const status = async (): Promise<MeshStatus> => ({
+    ...(await client.admin.getStatus()),
+    sidecars: (await client.admin.listSidecars({ pageSize: 0, pageToken: '' })).sidecars,
+  })
 
-  async function until(what: string, accept: (status: Status) => boolean): Promise<Status> {
+  async function until(what: string, accept: (status: MeshStatus) => boolean): Promise<MeshStatus> {
     for (let attempt = 0; attempt < 400; attempt++) {
       const current = await status()
       if (accept(current)) return current
@@ -82,6 +90,8 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
         ttlSeconds: 0,
         dnsNames: [],
         service: '',
+        hint: '',
+        federatesWith: [],
       }
       await client.admin.createEntry(draft)
     },

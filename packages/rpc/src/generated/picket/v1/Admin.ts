@@ -3,6 +3,14 @@
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
 import type {
+  ApplyEntriesRequest as _picket_v1_ApplyEntriesRequest,
+  ApplyEntriesRequest__Output as _picket_v1_ApplyEntriesRequest__Output,
+} from '../../picket/v1/ApplyEntriesRequest.ts'
+import type {
+  ApplyEntriesResponse as _picket_v1_ApplyEntriesResponse,
+  ApplyEntriesResponse__Output as _picket_v1_ApplyEntriesResponse__Output,
+} from '../../picket/v1/ApplyEntriesResponse.ts'
+import type {
   CreateEntryRequest as _picket_v1_CreateEntryRequest,
   CreateEntryRequest__Output as _picket_v1_CreateEntryRequest__Output,
 } from '../../picket/v1/CreateEntryRequest.ts'
@@ -19,6 +27,14 @@ import type {
   DeleteEntryRequest__Output as _picket_v1_DeleteEntryRequest__Output,
 } from '../../picket/v1/DeleteEntryRequest.ts'
 import type { Entry as _picket_v1_Entry, Entry__Output as _picket_v1_Entry__Output } from '../../picket/v1/Entry.ts'
+import type {
+  ExplainIdentityRequest as _picket_v1_ExplainIdentityRequest,
+  ExplainIdentityRequest__Output as _picket_v1_ExplainIdentityRequest__Output,
+} from '../../picket/v1/ExplainIdentityRequest.ts'
+import type {
+  ExplainIdentityResponse as _picket_v1_ExplainIdentityResponse,
+  ExplainIdentityResponse__Output as _picket_v1_ExplainIdentityResponse__Output,
+} from '../../picket/v1/ExplainIdentityResponse.ts'
 import type {
   GetStatusRequest as _picket_v1_GetStatusRequest,
   GetStatusRequest__Output as _picket_v1_GetStatusRequest__Output,
@@ -39,6 +55,14 @@ import type {
   ListPoliciesResponse as _picket_v1_ListPoliciesResponse,
   ListPoliciesResponse__Output as _picket_v1_ListPoliciesResponse__Output,
 } from '../../picket/v1/ListPoliciesResponse.ts'
+import type {
+  ListSidecarsRequest as _picket_v1_ListSidecarsRequest,
+  ListSidecarsRequest__Output as _picket_v1_ListSidecarsRequest__Output,
+} from '../../picket/v1/ListSidecarsRequest.ts'
+import type {
+  ListSidecarsResponse as _picket_v1_ListSidecarsResponse,
+  ListSidecarsResponse__Output as _picket_v1_ListSidecarsResponse__Output,
+} from '../../picket/v1/ListSidecarsResponse.ts'
 import type {
   PolicyRevision as _picket_v1_PolicyRevision,
   PolicyRevision__Output as _picket_v1_PolicyRevision__Output,
@@ -61,6 +85,39 @@ import type {
 } from '../../picket/v1/Status.ts'
 
 export interface AdminClient extends grpc.Client {
+  ApplyEntries(
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ApplyEntriesResponse__Output>,
+  ): grpc.ClientWritableStream<_picket_v1_ApplyEntriesRequest>
+  ApplyEntries(
+    metadata: grpc.Metadata,
+    callback: grpc.requestCallback<_picket_v1_ApplyEntriesResponse__Output>,
+  ): grpc.ClientWritableStream<_picket_v1_ApplyEntriesRequest>
+  ApplyEntries(
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ApplyEntriesResponse__Output>,
+  ): grpc.ClientWritableStream<_picket_v1_ApplyEntriesRequest>
+  ApplyEntries(
+    callback: grpc.requestCallback<_picket_v1_ApplyEntriesResponse__Output>,
+  ): grpc.ClientWritableStream<_picket_v1_ApplyEntriesRequest>
+  applyEntries(
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ApplyEntriesResponse__Output>,
+  ): grpc.ClientWritableStream<_picket_v1_ApplyEntriesRequest>
+  applyEntries(
+    metadata: grpc.Metadata,
+    callback: grpc.requestCallback<_picket_v1_ApplyEntriesResponse__Output>,
+  ): grpc.ClientWritableStream<_picket_v1_ApplyEntriesRequest>
+  applyEntries(
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ApplyEntriesResponse__Output>,
+  ): grpc.ClientWritableStream<_picket_v1_ApplyEntriesRequest>
+  applyEntries(
+    callback: grpc.requestCallback<_picket_v1_ApplyEntriesResponse__Output>,
+  ): grpc.ClientWritableStream<_picket_v1_ApplyEntriesRequest>
+
   CreateEntry(
     argument: _picket_v1_CreateEntryRequest,
     metadata: grpc.Metadata,
@@ -184,6 +241,47 @@ export interface AdminClient extends grpc.Client {
     callback: grpc.requestCallback<_picket_v1_Entry__Output>,
   ): grpc.ClientUnaryCall
 
+  ExplainIdentity(
+    argument: _picket_v1_ExplainIdentityRequest,
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ExplainIdentityResponse__Output>,
+  ): grpc.ClientUnaryCall
+  ExplainIdentity(
+    argument: _picket_v1_ExplainIdentityRequest,
+    metadata: grpc.Metadata,
+    callback: grpc.requestCallback<_picket_v1_ExplainIdentityResponse__Output>,
+  ): grpc.ClientUnaryCall
+  ExplainIdentity(
+    argument: _picket_v1_ExplainIdentityRequest,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ExplainIdentityResponse__Output>,
+  ): grpc.ClientUnaryCall
+  ExplainIdentity(
+    argument: _picket_v1_ExplainIdentityRequest,
+    callback: grpc.requestCallback<_picket_v1_ExplainIdentityResponse__Output>,
+  ): grpc.ClientUnaryCall
+  explainIdentity(
+    argument: _picket_v1_ExplainIdentityRequest,
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ExplainIdentityResponse__Output>,
+  ): grpc.ClientUnaryCall
+  explainIdentity(
+    argument: _picket_v1_ExplainIdentityRequest,
+    metadata: grpc.Metadata,
+    callback: grpc.requestCallback<_picket_v1_ExplainIdentityResponse__Output>,
+  ): grpc.ClientUnaryCall
+  explainIdentity(
+    argument: _picket_v1_ExplainIdentityRequest,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ExplainIdentityResponse__Output>,
+  ): grpc.ClientUnaryCall
+  explainIdentity(
+    argument: _picket_v1_ExplainIdentityRequest,
+    callback: grpc.requestCallback<_picket_v1_ExplainIdentityResponse__Output>,
+  ): grpc.ClientUnaryCall
+
   GetStatus(
     argument: _picket_v1_GetStatusRequest,
     metadata: grpc.Metadata,
@@ -305,6 +403,47 @@ export interface AdminClient extends grpc.Client {
   listPolicies(
     argument: _picket_v1_ListPoliciesRequest,
     callback: grpc.requestCallback<_picket_v1_ListPoliciesResponse__Output>,
+  ): grpc.ClientUnaryCall
+
+  ListSidecars(
+    argument: _picket_v1_ListSidecarsRequest,
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ListSidecarsResponse__Output>,
+  ): grpc.ClientUnaryCall
+  ListSidecars(
+    argument: _picket_v1_ListSidecarsRequest,
+    metadata: grpc.Metadata,
+    callback: grpc.requestCallback<_picket_v1_ListSidecarsResponse__Output>,
+  ): grpc.ClientUnaryCall
+  ListSidecars(
+    argument: _picket_v1_ListSidecarsRequest,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ListSidecarsResponse__Output>,
+  ): grpc.ClientUnaryCall
+  ListSidecars(
+    argument: _picket_v1_ListSidecarsRequest,
+    callback: grpc.requestCallback<_picket_v1_ListSidecarsResponse__Output>,
+  ): grpc.ClientUnaryCall
+  listSidecars(
+    argument: _picket_v1_ListSidecarsRequest,
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ListSidecarsResponse__Output>,
+  ): grpc.ClientUnaryCall
+  listSidecars(
+    argument: _picket_v1_ListSidecarsRequest,
+    metadata: grpc.Metadata,
+    callback: grpc.requestCallback<_picket_v1_ListSidecarsResponse__Output>,
+  ): grpc.ClientUnaryCall
+  listSidecars(
+    argument: _picket_v1_ListSidecarsRequest,
+    options: grpc.CallOptions,
+    callback: grpc.requestCallback<_picket_v1_ListSidecarsResponse__Output>,
+  ): grpc.ClientUnaryCall
+  listSidecars(
+    argument: _picket_v1_ListSidecarsRequest,
+    callback: grpc.requestCallback<_picket_v1_ListSidecarsResponse__Output>,
   ): grpc.ClientUnaryCall
 
   PushPolicy(
@@ -383,11 +522,15 @@ export interface AdminClient extends grpc.Client {
 }
 
 export interface AdminHandlers extends grpc.UntypedServiceImplementation {
+  ApplyEntries: grpc.handleClientStreamingCall<_picket_v1_ApplyEntriesRequest__Output, _picket_v1_ApplyEntriesResponse>
+
   CreateEntry: grpc.handleUnaryCall<_picket_v1_CreateEntryRequest__Output, _picket_v1_Entry>
 
   CreateToken: grpc.handleUnaryCall<_picket_v1_CreateTokenRequest__Output, _picket_v1_CreateTokenResponse>
 
   DeleteEntry: grpc.handleUnaryCall<_picket_v1_DeleteEntryRequest__Output, _picket_v1_Entry>
+
+  ExplainIdentity: grpc.handleUnaryCall<_picket_v1_ExplainIdentityRequest__Output, _picket_v1_ExplainIdentityResponse>
 
   GetStatus: grpc.handleUnaryCall<_picket_v1_GetStatusRequest__Output, _picket_v1_Status>
 
@@ -395,12 +538,20 @@ export interface AdminHandlers extends grpc.UntypedServiceImplementation {
 
   ListPolicies: grpc.handleUnaryCall<_picket_v1_ListPoliciesRequest__Output, _picket_v1_ListPoliciesResponse>
 
+  ListSidecars: grpc.handleUnaryCall<_picket_v1_ListSidecarsRequest__Output, _picket_v1_ListSidecarsResponse>
+
   PushPolicy: grpc.handleClientStreamingCall<_picket_v1_PushPolicyRequest__Output, _picket_v1_PolicyRevision>
 
   RotateSvids: grpc.handleUnaryCall<_picket_v1_RotateSvidsRequest__Output, _picket_v1_RotateSvidsResponse>
 }
 
 export interface AdminDefinition extends grpc.ServiceDefinition {
+  ApplyEntries: MethodDefinition<
+    _picket_v1_ApplyEntriesRequest,
+    _picket_v1_ApplyEntriesResponse,
+    _picket_v1_ApplyEntriesRequest__Output,
+    _picket_v1_ApplyEntriesResponse__Output
+  >
   CreateEntry: MethodDefinition<
     _picket_v1_CreateEntryRequest,
     _picket_v1_Entry,
@@ -419,6 +570,12 @@ export interface AdminDefinition extends grpc.ServiceDefinition {
     _picket_v1_DeleteEntryRequest__Output,
     _picket_v1_Entry__Output
   >
+  ExplainIdentity: MethodDefinition<
+    _picket_v1_ExplainIdentityRequest,
+    _picket_v1_ExplainIdentityResponse,
+    _picket_v1_ExplainIdentityRequest__Output,
+    _picket_v1_ExplainIdentityResponse__Output
+  >
   GetStatus: MethodDefinition<
     _picket_v1_GetStatusRequest,
     _picket_v1_Status,
@@ -436,6 +593,12 @@ export interface AdminDefinition extends grpc.ServiceDefinition {
     _picket_v1_ListPoliciesResponse,
     _picket_v1_ListPoliciesRequest__Output,
     _picket_v1_ListPoliciesResponse__Output
+  >
+  ListSidecars: MethodDefinition<
+    _picket_v1_ListSidecarsRequest,
+    _picket_v1_ListSidecarsResponse,
+    _picket_v1_ListSidecarsRequest__Output,
+    _picket_v1_ListSidecarsResponse__Output
   >
   PushPolicy: MethodDefinition<
     _picket_v1_PushPolicyRequest,

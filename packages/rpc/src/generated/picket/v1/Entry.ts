@@ -10,6 +10,9 @@ export interface Entry {
   dnsNames?: string[]
   service?: string
   createdAtMs?: number | string | Long
+  hint?: string
+  federatesWith?: string[]
+  updatedAtMs?: number | string | Long
 }
 
 export interface Entry__Output {
@@ -20,4 +23,7 @@ export interface Entry__Output {
   dnsNames: string[]
   service: string
   createdAtMs: number
+  hint: string
+  federatesWith: string[]
+  updatedAtMs: number
 }

@@ -11,6 +11,8 @@ export interface Report {
   requestsAllowed?: number | string | Long
   requestsDenied?: number | string | Long
   svidRotations?: number | string | Long
+  authorityKeyIds?: string[]
+  svidKeyAlgorithm?: string
 }
 
 export interface Report__Output {
@@ -22,4 +24,6 @@ export interface Report__Output {
   requestsAllowed: number
   requestsDenied: number
   svidRotations: number
+  authorityKeyIds: string[]
+  svidKeyAlgorithm: string
 }

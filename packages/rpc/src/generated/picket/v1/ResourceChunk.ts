@@ -14,6 +14,7 @@ export interface ResourceChunk {
   totalBytes?: number | string | Long
   sha256?: Buffer | Uint8Array | string
   content?: Buffer | Uint8Array | string
+  baseRevision?: string
 }
 
 export interface ResourceChunk__Output {
@@ -24,4 +25,5 @@ export interface ResourceChunk__Output {
   totalBytes: number
   sha256: Buffer
   content: Buffer
+  baseRevision: string
 }

@@ -22,6 +22,9 @@ export interface SidecarStatus {
   requestsAllowed?: number | string | Long
   requestsDenied?: number | string | Long
   svidRotations?: number | string | Long
+  keyExchangeGroup?: string
+  authorityKeyIds?: string[]
+  svidKeyAlgorithm?: string
 }
 
 export interface SidecarStatus__Output {
@@ -40,4 +43,7 @@ export interface SidecarStatus__Output {
   requestsAllowed: number
   requestsDenied: number
   svidRotations: number
+  keyExchangeGroup: string
+  authorityKeyIds: string[]
+  svidKeyAlgorithm: string
 }

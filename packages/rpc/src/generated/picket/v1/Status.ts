@@ -1,9 +1,5 @@
 // Original file: proto/picket/v1/admin.proto
 
-import type {
-  SidecarStatus as _picket_v1_SidecarStatus,
-  SidecarStatus__Output as _picket_v1_SidecarStatus__Output,
-} from '../../picket/v1/SidecarStatus.ts'
 import type { Long } from '@grpc/proto-loader'
 
 export interface Status {
@@ -15,7 +11,9 @@ export interface Status {
   policyRevision?: string
   entries?: number
   issuedSvids?: number | string | Long
-  sidecars?: _picket_v1_SidecarStatus[]
+  sidecarsConnected?: number
+  svidAlgorithm?: string
+  revocations?: number
 }
 
 export interface Status__Output {
@@ -27,5 +25,7 @@ export interface Status__Output {
   policyRevision: string
   entries: number
   issuedSvids: number
-  sidecars: _picket_v1_SidecarStatus__Output[]
+  sidecarsConnected: number
+  svidAlgorithm: string
+  revocations: number
 }
