@@ -174,7 +174,8 @@ export function createCertificate(template: CertificateTemplate, issuerKey: Priv
   return encodeDer(der.sequence(der.encoded(signed), algorithm, der.bits(signBytes(signed, key, signing))))
 }
 
-function toSerialNumber(content: Buffer): string {
+/** Of the INTEGER's content, for CRLs too. Throws `ERR_CERTIFICATE`. */
+export function toSerialNumber(content: Buffer): string {
   if (content[0]! & 0x80) throw refusal('its serial number is negative')
   if (content.length > MAX_SERIAL_OCTETS) throw refusal('its serial number is longer than 20 octets')
   return content.subarray(content.length > 1 && content[0] === 0 ? 1 : 0).toString('hex')

@@ -52,6 +52,14 @@ export function scanDer(input: Buffer, { elements = MAX_ELEMENTS }: ScanLimits =
   return root
 }
 
+/** Identifier octet and content of the one element that fills `input`, whose inside is not looked at. Throws `ERR_DER`. */
+export function readHeader(input: Buffer): { tag: number; content: Buffer } {
+  if (input.length < 2) throw malformed('an element is cut off')
+  const contentAt = contentOffset(input, 1, input.length)
+  if (contentAt + readLength(input, 1) !== input.length) throw malformed('the length is not that of the element')
+  return { tag: input[0]!, content: input.subarray(contentAt) }
+}
+
 interface Scan {
   readonly input: Buffer
   elementsLeft: number

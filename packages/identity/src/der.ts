@@ -1,5 +1,5 @@
 import forge from 'node-forge'
-import { malformed, scanDer, TAG, type DerElement, type ScanLimits } from './der-element.ts'
+import { malformed, readHeader, scanDer, TAG, type DerElement, type ScanLimits } from './der-element.ts'
 
 /**
  * The only importer of node-forge, of which only the ASN.1 encoder serves: it builds what we sign. What we read goes
@@ -87,9 +87,9 @@ export const der = {
   tagged: (number: number, octets: Uint8Array): DerValue => primitive(0x80 | number, octets),
   /** `[number] EXPLICIT`, or `IMPLICIT` of a sequence or set. */
   wrapped: (number: number, ...items: DerValue[]): DerValue => constructed(0xa0 | number, items),
-  /** An element that is already encoded. */
+  /** An element that is already encoded, taken as it is. */
   encoded: (bytes: Uint8Array): DerValue => {
-    const { tag, content } = scanDer(Buffer.from(bytes))
+    const { tag, content } = readHeader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     return primitive(tag, content)
   },
 }

@@ -7,6 +7,15 @@ export {
   type Certificate,
   type CertificateTemplate,
 } from './certificate.ts'
+export {
+  createCrl,
+  MAX_CRL_BYTES,
+  MAX_REVOKED_CERTIFICATES,
+  parseCrl,
+  type Crl,
+  type CrlTemplate,
+  type RevokedCertificate,
+} from './crl.ts'
 export { createCsr, MAX_CSR_BYTES, parseCsr, type Csr } from './csr.ts'
 export { EMPTY_NAME, encodeName } from './distinguished-name.ts'
 export { IdentityError, type IdentityErrorCode } from './error.ts'

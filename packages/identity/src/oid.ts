@@ -7,6 +7,7 @@ export const OID = {
   nameConstraints: '2.5.29.30',
   subjectKeyId: '2.5.29.14',
   authorityKeyId: '2.5.29.35',
+  crlNumber: '2.5.29.20',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
   /** PKCS #9: the extensions that a CSR asks for. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { encodeCertificatesPem } from './certificate.ts'
+import { createCrl } from './crl.ts'
 import { createCsr, parseCsr } from './csr.ts'
 import { KEY_ALGORITHMS } from './key-algorithm.ts'
 import { generateKeyPair, parsePrivateKeyPem } from './key-pair.ts'
@@ -80,4 +81,44 @@ test('openssl req verifies a CSR of ours', { skip }, () => {
     )
     assert.match(text, /URI:spiffe:\/\/bank\.test\/payments/)
   }
+})
+
+for (const algorithm of KNOWN_TO_OPENSSL) {
+  test(`openssl crl verifies a list signed with ${algorithm}, and finds what it lists`, { skip }, () => {
+    const { certificate, keyPair, bundle } = createTestAuthority('bank.test', { algorithm })
+    const now = Date.now()
+    const revoked = [{ serialNumber: '0badc0de', revokedAt: new Date(now) }]
+    const dates = { thisUpdate: new Date(now), nextUpdate: new Date(now + 3_600_000) }
+    const list = createCrl({ issuer: certificate, crlNumber: 300n, ...dates, revoked }, keyPair.privateKey)
+    const crlFile = file('list.crl', list)
+    const caFile = file('bundle.pem', encodeTrustBundlePem(bundle))
+    const check = (trusted: string): { stdout: string; stderr: string } => {
+      const args = ['crl', '-inform', 'der', '-in', crlFile, '-CAfile', trusted, '-verify', '-noout', '-text']
+      return spawnSync('openssl', args, { encoding: 'utf8' })
+    }
+    const { stdout, stderr } = check(caFile)
+    assert.match(stderr, /verify OK/)
+    assert.match(stdout, /Serial Number: 0BADC0DE/)
+    assert.match(stdout, /X509v3 CRL Number:\s+300/)
+    const stranger = file('stranger.pem', encodeTrustBundlePem(createTestAuthority('bank.test').bundle))
+    assert.doesNotMatch(check(stranger).stderr, /verify OK/)
+  })
+}
+
+test('openssl verify -crl_check refuses an SVID that the list names', { skip }, () => {
+  const authority = createTestAuthority('bank.test')
+  const [leaf] = authority.issueSvid('/payments').chain
+  const dates = { thisUpdate: new Date(Date.now() - 1000), nextUpdate: new Date(Date.now() + 3_600_000) }
+  const listing = (serialNumber: string): string => {
+    const revoked = [{ serialNumber, revokedAt: dates.thisUpdate }]
+    const template = { issuer: authority.certificate, crlNumber: 1n, ...dates, revoked }
+    return file(`${serialNumber}.pem`, encodePem(createCrl(template, authority.keyPair.privateKey), 'X509 CRL'))
+  }
+  const caFile = file('bundle.pem', encodeTrustBundlePem(authority.bundle))
+  const svid = file('svid.pem', encodeCertificatesPem([leaf!]))
+  const verify = (crlFile: string): string =>
+    spawnSync('openssl', ['verify', '-crl_check', '-CAfile', caFile, '-CRLfile', crlFile, svid], { encoding: 'utf8' })
+      .stderr
+  assert.match(verify(listing(leaf!.serialNumber)), /certificate revoked/)
+  assert.equal(verify(listing('07')), '')
 })
