@@ -5,13 +5,19 @@ import { test } from 'node:test'
 import { parseTrustDomain } from '@picket/identity'
 import { generateSealKeyText, parseSealKey, systemRandom } from '@picket/runtime'
 import { FakeClock } from '@picket/runtime/testing'
-import { initAuthority, openAuthority } from './authority.ts'
+import { initAuthority, openAuthority } from './open-authority.ts'
 import { createTestCa, inTestFolder, testSealKey } from './testing.ts'
 
 const clock = new FakeClock()
 const deps = { clock, random: systemRandom }
-const KEY = 'authority.key.sealed'
-const CERTIFICATE = 'authority.pem'
+
+const pathOf = async (directory: string, pattern: RegExp): Promise<string> =>
+  join(
+    directory,
+    (await readdir(directory)).find((name) => pattern.test(name))!,
+  )
+const keyOf = (directory: string): Promise<string> => pathOf(directory, /^x509-[0-9a-f]{40}\.key\.sealed$/)
+const certificateOf = (directory: string): Promise<string> => pathOf(directory, /^x509-[0-9a-f]{40}\.pem$/)
 
 const withFiles = (body: (directory: string) => Promise<void>): Promise<void> =>
   inTestFolder(async (folder) => {
@@ -38,22 +44,29 @@ async function refusesToOpen(directory: string, expected: object, sealKey = test
   assert.deepEqual(await snapshot(directory), before)
 }
 
-test('a new authority is five files, the key sealed and private', () =>
+test('new authorities are eight files, the keys sealed and private', () =>
   withFiles(async (directory) => {
     const modes = await Promise.all(
-      (await readdir(directory)).sort().map(async (name) => [name, (await stat(join(directory, name))).mode & 0o777]),
+      (await readdir(directory))
+        .sort()
+        .map(async (name) => [name.replace(/[0-9a-f]{40}/, 'KEY'), (await stat(join(directory, name))).mode & 0o777]),
     )
     assert.deepEqual(Object.fromEntries(modes), {
-      'authority.key.sealed': 0o600,
-      'authority.pem': 0o644,
+      'authorities.json': 0o600,
       'issuance-journal.ndjson': 0o600,
+      'jwt-KEY.key.sealed': 0o600,
+      'jwt-KEY.pem': 0o644,
       'trust-bundle.json': 0o644,
       'trust-bundle.pem': 0o644,
+      'x509-KEY.key.sealed': 0o600,
+      'x509-KEY.pem': 0o644,
     })
     assert.equal((await stat(directory)).mode & 0o777, 0o700)
-    const sealed = await readFile(join(directory, KEY))
-    assert.equal(sealed.includes('PRIVATE KEY'), false)
-    assert.equal(sealed.subarray(0, 15).toString(), 'picket-sealed-1')
+    for (const kind of ['x509', 'jwt']) {
+      const sealed = await readFile(await pathOf(directory, new RegExp(`^${kind}-.*sealed$`)))
+      assert.equal(sealed.includes('PRIVATE KEY'), false)
+      assert.equal(sealed.subarray(0, 15).toString(), 'picket-sealed-1')
+    }
   }))
 
 test('refuses to make an authority where there is one, and touches nothing', () =>
@@ -63,7 +76,17 @@ test('refuses to make an authority where there is one, and touches nothing', () 
     assert.deepEqual(await snapshot(directory), before)
   }))
 
-for (const left of [KEY, CERTIFICATE, 'trust-bundle.pem', 'trust-bundle.json', 'issuance-journal.ndjson']) {
+const ANY_KEY = 'ab'.repeat(20)
+for (const left of [
+  `x509-${ANY_KEY}.key.sealed`,
+  `jwt-${ANY_KEY}.pem`,
+  'authorities.json',
+  'authority.key.sealed',
+  'authority.pem',
+  'trust-bundle.pem',
+  'trust-bundle.json',
+  'issuance-journal.ndjson',
+]) {
   test(`refuses to make an authority where only ${left} is left of one`, () =>
     inTestFolder(async (folder) => {
       await writeFile(join(folder, left), 'precious')
@@ -87,9 +110,9 @@ test('of several that make an authority at once one succeeds, and what it made i
     for (const attempt of attempts) {
       if (attempt.status === 'rejected') assert.equal((attempt.reason as { code: string }).code, 'ERR_AUTHORITY_EXISTS')
     }
-    await using again = await openAuthority(directory, { sealKey: testSealKey }, deps)
-    assert.equal(again.certificate.fingerprintSha256, made[0]!.value.certificate.fingerprintSha256)
     await made[0]!.value[Symbol.asyncDispose]()
+    await using again = await openAuthority(directory, { sealKey: testSealKey }, deps)
+    assert.deepEqual(again.authorities.value, made[0]!.value.authorities.value)
   }))
 
 test('says how to make an authority where there is none', () =>
@@ -99,7 +122,7 @@ test('a wrong sealing key is a clear error that changes nothing', () =>
   withFiles((directory) =>
     refusesToOpen(
       directory,
-      { code: 'ERR_SEALED_FILE', message: /authority\.key\.sealed: .*wrong sealing key/ },
+      { code: 'ERR_SEALED_FILE', message: /x509-[0-9a-f]{40}\.key\.sealed: .*wrong sealing key/ },
       parseSealKey(generateSealKeyText()),
     ),
   ))
@@ -124,24 +147,25 @@ const DAMAGED_KEYS: readonly (readonly [string, (sealed: Buffer) => Buffer])[] =
 for (const [what, damage] of DAMAGED_KEYS) {
   test(`a sealed key ${what} is a clear error that changes nothing`, () =>
     withFiles(async (directory) => {
-      await writeFile(join(directory, KEY), damage(await readFile(join(directory, KEY))))
-      await refusesToOpen(directory, { code: 'ERR_SEALED_FILE', message: /authority\.key\.sealed: / })
+      const path = await keyOf(directory)
+      await writeFile(path, damage(await readFile(path)))
+      await refusesToOpen(directory, { code: 'ERR_SEALED_FILE', message: /x509-[0-9a-f]{40}\.key\.sealed: / })
     }))
 }
 
 test('a missing key is a clear error', () =>
   withFiles(async (directory) => {
-    await rm(join(directory, KEY))
+    await rm(await keyOf(directory))
     await refusesToOpen(directory, { code: 'ERR_AUTHORITY_FILES', message: /key is missing/ })
   }))
 
 test('every octet of the certificate counts: altered, it does not open', () =>
   withFiles(async (directory) => {
-    const path = join(directory, CERTIFICATE)
+    const path = await certificateOf(directory)
     const pem = await readFile(path)
     for (let at = 30; at < pem.length - 30; at += 41) {
       await writeFile(path, alter(pem, at))
-      await refusesToOpen(directory, { code: 'ERR_AUTHORITY_FILES', message: /authority\.pem/ })
+      await refusesToOpen(directory, { code: 'ERR_AUTHORITY_FILES', message: /x509-[0-9a-f]{40}\.pem/ })
     }
   }))
 
@@ -154,17 +178,17 @@ const DAMAGED_CERTIFICATES: readonly (readonly [string, (pem: string) => string]
 for (const [what, damage] of DAMAGED_CERTIFICATES) {
   test(`a certificate file ${what} is a clear error that changes nothing`, () =>
     withFiles(async (directory) => {
-      const path = join(directory, CERTIFICATE)
+      const path = await certificateOf(directory)
       await writeFile(path, damage(await readFile(path, 'utf8')))
-      await refusesToOpen(directory, { code: 'ERR_AUTHORITY_FILES', message: /authority\.pem/ })
+      await refusesToOpen(directory, { code: 'ERR_AUTHORITY_FILES', message: /x509-[0-9a-f]{40}\.pem/ })
     }))
 }
 
 test('the key of one authority with the certificate of another is refused', () =>
   withFiles((one) =>
     withFiles(async (two) => {
-      await copyFile(join(one, CERTIFICATE), join(two, CERTIFICATE))
-      await refusesToOpen(two, { code: 'ERR_AUTHORITY_FILES', message: /is not that of/ })
+      await copyFile(await certificateOf(one), await certificateOf(two))
+      await refusesToOpen(two, { code: 'ERR_AUTHORITY_FILES', message: /is not the certificate of that authority/ })
     }),
   ))
 

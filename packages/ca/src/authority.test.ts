@@ -14,14 +14,16 @@ import {
   parseTrustDomain,
   parseX509Svid,
   verifyX509Svid,
+  type Certificate,
   type Csr,
 } from '@picket/identity'
 import { createTestAuthority } from '@picket/identity/testing'
 import { systemRandom } from '@picket/runtime'
 import { FakeClock } from '@picket/runtime/testing'
-import { initAuthority, openAuthority, type Authority, type IssueSvidRequest } from './authority.ts'
+import type { Authority, AuthorityRecord, IssueSvidRequest } from './authority.ts'
 import { CaError } from './error.ts'
 import type { JournalRecord } from './journal.ts'
+import { initAuthority, openAuthority } from './open-authority.ts'
 import { inTestFolder as inFolder, testSealKey as sealKey } from './testing.ts'
 
 const HOUR_MS = 3_600_000
@@ -48,6 +50,10 @@ const withAuthority = (body: (given: Given) => Promise<void>, options: { ttlMs?:
     )
     await body({ authority, directory, clock })
   })
+
+const activeOf = ({ authorities }: Authority, kind = 'x509'): AuthorityRecord =>
+  authorities.value.find((record) => record.kind === kind && record.state === 'active')!
+const certificateOf = (authority: Authority): Certificate => activeOf(authority).certificate!
 
 const request = (changes: Partial<IssueSvidRequest> = {}): IssueSvidRequest => ({
   csr,
@@ -80,7 +86,7 @@ test('issues an SVID by the profile, which every peer accepts', () =>
     assert.match(leaf.serialNumber, /^[0-9a-f]{32}$/)
     assert.ok(leaf.publicKey.equals(keyPair.publicKey))
     assert.equal(parseX509Svid(chain, keyPair.privateKey).id.uri, id.uri)
-    const verdict = verifyX509Svid(chain, createBundleSource([authority.bundle]), new Date(clock.now()))
+    const verdict = verifyX509Svid(chain, createBundleSource([authority.bundle.value]), new Date(clock.now()))
     assert.equal(verdict.kind, 'verified')
   }))
 
@@ -97,21 +103,24 @@ for (const algorithm of ['ec-p256', 'ec-p384', 'ed25519'] as const) {
 }
 
 test('the authority itself is an SVID of the trust domain, by the rules for signing certificates', () =>
-  withAuthority(async ({ authority: { certificate, bundle, notAfter } }) => {
+  withAuthority(async ({ authority }) => {
+    const certificate = certificateOf(authority)
+    const bundle = authority.bundle.value
     assert.deepEqual(certificate.uriSans, ['spiffe://bank.test'])
     assert.equal(certificate.isCa, true)
     assert.deepEqual(certificate.keyUsage, ['keyCertSign', 'cRLSign'])
     assert.equal(certificate.subjectKeyId, certificate.publicKeyInfo.keyId)
     assert.deepEqual(certificate.issuer, certificate.subject)
     assert.ok(certificate.isSignedWith(certificate.publicKey))
-    assert.equal(notAfter.getUTCFullYear(), 2036)
+    assert.equal(certificate.notAfter.toISOString(), '2026-03-31T12:00:00.000Z')
     assert.equal(bundle.trustDomain.name, 'bank.test')
     assert.deepEqual(bundle.x509Authorities, [certificate])
   }))
 
 test('two authorities of one trust domain have neither name, serial number nor key identifier in common', () =>
-  withAuthority(({ authority: { certificate: one } }) =>
-    withAuthority(async ({ authority: { certificate: two } }) => {
+  withAuthority(({ authority: first }) =>
+    withAuthority(async ({ authority: second }) => {
+      const [one, two] = [certificateOf(first), certificateOf(second)]
       assert.notDeepEqual(one.subject, two.subject)
       assert.notEqual(one.serialNumber, two.serialNumber)
       assert.notEqual(one.subjectKeyId, two.subjectKeyId)
@@ -123,7 +132,7 @@ test('an SVID never outlives its authority', () =>
     async ({ authority, clock }) => {
       await clock.advance(HOUR_MS)
       const [leaf] = await authority.issue(request({ ttlMs: 24 * HOUR_MS }))
-      assert.deepEqual(leaf!.notAfter, authority.notAfter)
+      assert.deepEqual(leaf!.notAfter, certificateOf(authority).notAfter)
     },
     { ttlMs: 2 * HOUR_MS },
   ))
@@ -169,7 +178,7 @@ for (const [what, changes] of REFUSED) {
 
 test('refuses a request for the authority’s own key', () =>
   withAuthority(async ({ authority }) => {
-    const own = { ...csr, publicKeyInfo: authority.certificate.publicKeyInfo } as Csr
+    const own = { ...csr, publicKeyInfo: certificateOf(authority).publicKeyInfo } as Csr
     await assert.rejects(authority.issue(request({ csr: own })), { code: 'ERR_ISSUE_REQUEST' })
   }))
 
@@ -178,12 +187,13 @@ test('every certificate is in the journal before it leaves, in order of issue', 
     for (const caller of ['join token 7', 'spiffe://bank.test/payments']) {
       const [leaf] = await authority.issue(request({ caller }))
       assert.deepEqual((await readJournal(directory)).at(-1), {
+        kind: 'x509',
         time: new Date(clock.now()).toISOString(),
         serialNumber: leaf!.serialNumber,
         spiffeId: id.uri,
         notAfter: leaf!.notAfter.toISOString(),
         caller,
-        authorityKeyId: authority.certificate.subjectKeyId,
+        authorityKeyId: certificateOf(authority).subjectKeyId,
         fingerprintSha256: leaf!.fingerprintSha256,
       })
       await clock.advance(1000)
@@ -232,21 +242,29 @@ test('once closed, nothing is issued any more', () =>
 test('issues the same after it was opened again, from the same key, appending to the same journal', () =>
   withAuthority(async ({ authority, directory, clock }) => {
     await authority.issue(request())
+    await authority[Symbol.asyncDispose]()
     await using again = await openAuthority(directory, { sealKey }, { clock, random: systemRandom })
-    assert.equal(again.certificate.fingerprintSha256, authority.certificate.fingerprintSha256)
-    assert.equal(again.bundle.sequence, authority.bundle.sequence)
+    assert.deepEqual(again.authorities.value, authority.authorities.value)
+    assert.equal(again.bundle.value.sequence, authority.bundle.value.sequence)
     const chain = await again.issue(request())
-    const verdict = verifyX509Svid(chain, createBundleSource([authority.bundle]), new Date(clock.now()))
+    const verdict = verifyX509Svid(chain, createBundleSource([authority.bundle.value]), new Date(clock.now()))
     assert.equal(verdict.kind, 'verified')
     assert.equal((await readJournal(directory)).length, 2)
+  }))
+
+test('a folder belongs to one process at a time', () =>
+  withAuthority(async ({ directory, clock }) => {
+    await assert.rejects(openAuthority(directory, { sealKey }, { clock, random: systemRandom }), {
+      code: 'ERR_AUTHORITY_IN_USE',
+    })
   }))
 
 test('the bundle on disk is the authority’s', () =>
   withAuthority(async ({ authority, directory }) => {
     const json = await readFile(join(directory, 'trust-bundle.json'), 'utf8')
     const { x509Authorities, sequence } = parseTrustBundle(json, trustDomain)
-    assert.equal(x509Authorities[0]!.fingerprintSha256, authority.certificate.fingerprintSha256)
-    assert.equal(sequence, authority.bundle.sequence)
+    assert.equal(x509Authorities[0]!.fingerprintSha256, certificateOf(authority).fingerprintSha256)
+    assert.equal(sequence, authority.bundle.value.sequence)
   }))
 
 for (const ttlMs of [0, -1, 0.5, Number.NaN, 9000 * 365 * 86_400_000]) {
@@ -263,6 +281,6 @@ for (const ttlMs of [0, -1, 0.5, Number.NaN, 9000 * 365 * 86_400_000]) {
 test('another trust domain’s SVIDs do not verify against the bundle', () =>
   withAuthority(async ({ authority, clock }) => {
     const { chain } = createTestAuthority('partner.test', { clock }).issueSvid('/payments')
-    const verdict = verifyX509Svid(chain, createBundleSource([authority.bundle]), new Date(clock.now()))
+    const verdict = verifyX509Svid(chain, createBundleSource([authority.bundle.value]), new Date(clock.now()))
     assert.equal(verdict.kind === 'refused' && verdict.code, 'no-bundle')
   }))

@@ -1,42 +1,52 @@
-import {
-  createCertificate,
-  generateKeyPair,
-  parseCertificate,
-  toPublicKeyInfo,
-  type Certificate,
-  type Csr,
-  type KeyAlgorithm,
-  type SpiffeId,
-  type TrustBundle,
-  type TrustDomain,
-} from '@picket/identity'
-import type { Clock, Random, SealKey } from '@picket/runtime'
-import { bundleOf, journalPath, readAuthority, writeAuthority, type AuthorityFiles } from './authority-files.ts'
-import { CaError } from './error.ts'
-import { openJournal, type Journal } from './journal.ts'
-import {
-  DEFAULT_AUTHORITY_ALGORITHM,
-  DEFAULT_AUTHORITY_TTL_MS,
-  isDnsName,
-  LAST_INSTANT_MS,
-  MAX_DNS_NAMES,
-  MIN_TTL_MS,
-} from './profile.ts'
-import { signSvid } from './signer.ts'
-import { createAuthorityTemplate, createSvidTemplate } from './template.ts'
+import type { Certificate, Csr, KeyAlgorithm, SpiffeId, TrustBundle, TrustDomain } from '@picket/identity'
+import type { Clock, Random, SealKey, Watch } from '@picket/runtime'
+import type { AuthorityKind, AuthoritySlot, RotationIntent } from './authority-slots.ts'
+import type { UpstreamFiles } from './upstream.ts'
 
-/** The certificate authority of one trust domain. */
+/** One authority as others see it. */
+export interface AuthorityRecord extends AuthoritySlot {
+  /** Of an X.509 authority. */
+  readonly certificate: Certificate | undefined
+}
+
+/**
+ * The certificate authority of one trust domain: two slots of each kind, so that a new authority is in everybody's bundle
+ * before it signs, and an old one stays there until nothing depends on it. Whatever changes is on the disk before it
+ * counts; a crash between any two steps leaves the state before or after. The methods that change something reject with
+ * `ERR_AUTHORITY_STATE` when that may not be, and with `ERR_AUTHORITY_FILES`, retryable, when the disk refuses.
+ */
 export interface Authority extends AsyncDisposable {
   readonly trustDomain: TrustDomain
-  readonly bundle: TrustBundle
-  readonly certificate: Certificate
-  readonly notAfter: Date
+  /** All authorities that are not revoked; the sequence grows with each change. */
+  readonly bundle: Watch<TrustBundle>
+  readonly authorities: Watch<readonly AuthorityRecord[]>
+  /** Of which kind workloads' keys should be. */
+  readonly svidAlgorithm: KeyAlgorithm
+  /** What is under way, if anything. */
+  readonly rotation: RotationIntent | undefined
+  setSvidAlgorithm(algorithm: KeyAlgorithm): Promise<void>
+  setRotation(rotation: RotationIntent | undefined): Promise<void>
   /**
-   * CSR → SVID chain, leaf first, the authority itself left out. The parsed `Csr` is the proof that the caller holds the
-   * key; whether it may have `id` was decided before. Throws `ERR_ISSUE_REQUEST`, `ERR_AUTHORITY_EXPIRED`, `ERR_LINT`,
-   * `ERR_JOURNAL`.
+   * CSR → SVID chain by the active authority, leaf first, what is in the bundle left out. The parsed `Csr` is the proof
+   * that the caller holds the key; whether it may have `id` was decided before. The SVID ends with its authority at the
+   * latest. Throws `ERR_ISSUE_REQUEST`, `ERR_AUTHORITY_EXPIRED`, `ERR_LINT`, `ERR_JOURNAL`.
    */
   issue(request: IssueSvidRequest): Promise<readonly Certificate[]>
+  /** A JWT-SVID by the active authority, for an hour at most. Throws what `issue` throws. */
+  issueJwt(request: IssueJwtRequest): Promise<IssuedJwt>
+  /**
+   * Makes an authority and publishes it in the bundle. While one of that algorithm (the active one's unless told) is
+   * prepared, gives that one; another algorithm replaces it. Throws `ERR_UPSTREAM` too.
+   */
+  prepare(kind: AuthorityKind, options?: { readonly algorithm?: KeyAlgorithm }): Promise<AuthorityRecord>
+  /** The prepared one signs from now on, the active one is old. With `keyId`, nothing happens when it is active already. */
+  activate(kind: AuthorityKind, keyId?: string): Promise<AuthorityRecord>
+  /** Marks an old one as no longer to be relied on. */
+  taint(kind: AuthorityKind, keyId: string): Promise<AuthorityRecord>
+  /** Takes an old one that is tainted or expired out of the bundle, for ever. */
+  revoke(kind: AuthorityKind, keyId: string): Promise<void>
+  /** Drops old ones that expired a day ago; tells how many. */
+  prune(): Promise<number>
 }
 
 export interface IssueSvidRequest {
@@ -46,6 +56,27 @@ export interface IssueSvidRequest {
   readonly dnsNames?: readonly string[]
   /** Who asked, for the journal. */
   readonly caller: string
+  /** Which registration allowed it, for the journal. */
+  readonly entryId?: string
+  readonly entryRevision?: string
+}
+
+export interface IssueJwtRequest {
+  readonly id: SpiffeId
+  readonly audience: readonly string[]
+  readonly ttlMs: number
+  readonly caller: string
+  readonly entryId?: string
+  readonly entryRevision?: string
+  /** The `iss` claim: where OIDC verifiers find the keys. */
+  readonly issuer?: string
+}
+
+export interface IssuedJwt {
+  readonly token: string
+  readonly issuedAt: Date
+  readonly expiresAt: Date
+  readonly keyId: string
 }
 
 export interface AuthorityDeps {
@@ -53,101 +84,19 @@ export interface AuthorityDeps {
   readonly random: Random
 }
 
+export interface OpenAuthorityOptions {
+  readonly sealKey: SealKey
+  /** Of authorities prepared from now on. */
+  readonly authorityTtlMs?: number
+  /** Issues our X.509 authorities, instead of each signing itself. */
+  readonly upstream?: UpstreamFiles
+}
+
 export interface InitAuthorityOptions {
   readonly trustDomain: TrustDomain
   readonly algorithm?: KeyAlgorithm
+  readonly jwtAlgorithm?: KeyAlgorithm
   readonly ttlMs?: number
   readonly sealKey: SealKey
-}
-
-/**
- * Makes the trust domain's first authority in `directory`. Overwrites nothing: throws `ERR_AUTHORITY_EXISTS`. Throws
- * `ERR_ISSUE_REQUEST` for a time to live that no certificate can have.
- */
-export async function initAuthority(
-  directory: string,
-  options: InitAuthorityOptions,
-  deps: AuthorityDeps,
-): Promise<Authority> {
-  const { trustDomain, algorithm = DEFAULT_AUTHORITY_ALGORITHM, ttlMs = DEFAULT_AUTHORITY_TTL_MS, sealKey } = options
-  checkTtl(ttlMs)
-  if (deps.clock.now() + ttlMs > LAST_INSTANT_MS) throw requestError('the authority would outlive the year 9999')
-  const keyPair = generateKeyPair(algorithm)
-  const info = toPublicKeyInfo(keyPair.publicKey)
-  const template = createAuthorityTemplate(trustDomain, info, ttlMs, deps.clock.now(), deps.random)
-  const certificate = parseCertificate(createCertificate(template, keyPair.privateKey))
-  await writeAuthority(directory, { certificate, privateKey: keyPair.privateKey }, bundleOf(certificate), sealKey)
-  return openAuthority(directory, { sealKey }, deps)
-}
-
-/** Opens what `initAuthority` made. A wrong sealing key or damaged files are errors that change nothing. */
-export async function openAuthority(
-  directory: string,
-  { sealKey }: { sealKey: SealKey },
-  deps: AuthorityDeps,
-): Promise<Authority> {
-  const files = await readAuthority(directory, sealKey)
-  return createAuthority(files, await openJournal(journalPath(directory)), deps)
-}
-
-function createAuthority(
-  { certificate, privateKey }: AuthorityFiles,
-  journal: Journal,
-  deps: AuthorityDeps,
-): Authority {
-  const bundle = bundleOf(certificate)
-  return {
-    trustDomain: bundle.trustDomain,
-    bundle,
-    certificate,
-    notAfter: certificate.notAfter,
-    async issue(request) {
-      const nowMs = deps.clock.now()
-      checkRequest(request, certificate, bundle.trustDomain, nowMs)
-      const { csr, id, ttlMs, dnsNames = [], caller } = request
-      const template = createSvidTemplate(
-        { id, publicKeyInfo: csr.publicKeyInfo, ttlMs, dnsNames },
-        certificate,
-        nowMs,
-        deps.random,
-      )
-      const svid = signSvid(template, privateKey, { id, bundle, now: new Date(nowMs) })
-      await journal.append({
-        time: new Date(nowMs).toISOString(),
-        serialNumber: svid.serialNumber,
-        spiffeId: id.uri,
-        notAfter: svid.notAfter.toISOString(),
-        caller,
-        authorityKeyId: certificate.subjectKeyId ?? '',
-        fingerprintSha256: svid.fingerprintSha256,
-      })
-      return [svid]
-    },
-    [Symbol.asyncDispose]: () => journal[Symbol.asyncDispose](),
-  }
-}
-
-function checkRequest(
-  { csr, id, ttlMs, dnsNames = [] }: IssueSvidRequest,
-  authority: Certificate,
-  trustDomain: TrustDomain,
-  nowMs: number,
-): void {
-  if (id.trustDomain.name !== trustDomain.name)
-    throw requestError(`${id.uri} is not of the trust domain ${trustDomain.name}`)
-  if (id.path === '') throw requestError(`${id.uri} has no path`)
-  checkTtl(ttlMs)
-  const misnamed = dnsNames.find((name) => !isDnsName(name))
-  if (misnamed !== undefined) throw requestError(`${JSON.stringify(misnamed)} is not a DNS name in lower case`)
-  if (dnsNames.length > MAX_DNS_NAMES) throw requestError(`more than ${MAX_DNS_NAMES} DNS names`)
-  if (csr.publicKeyInfo.der.equals(authority.publicKeyInfo.der)) throw requestError("the key is the authority's own")
-  if (authority.notAfter.getTime() <= nowMs) throw new CaError('ERR_AUTHORITY_EXPIRED', 'the authority has expired')
-}
-
-function checkTtl(ttlMs: number): void {
-  if (!Number.isSafeInteger(ttlMs) || ttlMs < MIN_TTL_MS) throw requestError('the time to live is under a second')
-}
-
-function requestError(problem: string): CaError {
-  return new CaError('ERR_ISSUE_REQUEST', problem)
+  readonly upstream?: UpstreamFiles
 }

@@ -8,6 +8,7 @@ import { createJournal, openJournal, type JournalFile, type JournalRecord } from
 import { inTestFolder } from './testing.ts'
 
 const record = (serialNumber: string): JournalRecord => ({
+  kind: 'x509',
   time: '2026-01-01T00:00:00.000Z',
   serialNumber,
   spiffeId: 'spiffe://bank.test/payments',

@@ -3,15 +3,22 @@ import { dirname } from 'node:path'
 import { messageOf } from '@picket/runtime'
 import { CaError } from './error.ts'
 
-/** One issued certificate. */
+/** One issued SVID. Lines without a `kind` are of a version before JWT-SVIDs, and X.509. */
 export interface JournalRecord {
+  readonly kind: 'x509' | 'jwt'
   readonly time: string
-  readonly serialNumber: string
+  /** Of a certificate. */
+  readonly serialNumber?: string
   readonly spiffeId: string
+  /** Of a token. */
+  readonly audience?: readonly string[]
   readonly notAfter: string
   /** Who asked, as the caller of `issue` puts it. */
   readonly caller: string
+  readonly entryId?: string
+  readonly entryRevision?: string
   readonly authorityKeyId: string
+  /** Over the certificate's DER, or over the token as sent: a token itself is never written down. */
   readonly fingerprintSha256: string
 }
 

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  authorityKeyId,
   basicConstraints,
   encodeName,
+  extendedKeyUsage,
   generateKeyPair,
+  keyUsage,
   OID,
   parseSpiffeId,
   subjectAltName,
+  subjectKeyId,
   toPublicKeyInfo,
   type CertificateTemplate,
   type Extension,
@@ -14,19 +18,42 @@ import {
 import { createTestAuthority } from '@picket/identity/testing'
 import { systemRandom } from '@picket/runtime'
 import { FakeClock } from '@picket/runtime/testing'
+import type { LoadedAuthority } from './authority-files.ts'
 import { signSvid } from './signer.ts'
 import { createSvidTemplate } from './template.ts'
 
 const clock = new FakeClock()
-const now = new Date(clock.now())
 const authority = createTestAuthority('bank.test', { clock })
 const id = parseSpiffeId('spiffe://bank.test/payments')
 const publicKeyInfo = toPublicKeyInfo(generateKeyPair().publicKey)
-const request = { id, publicKeyInfo, ttlMs: 3_600_000, dnsNames: [] }
-const template = createSvidTemplate(request, authority.certificate, clock.now(), systemRandom)
+const expected = {
+  request: { id, publicKeyInfo, dnsNames: [] },
+  notBefore: new Date(clock.now()),
+  notAfter: new Date(clock.now() + 3_600_000),
+}
+const template = createSvidTemplate(expected, authority.certificate, systemRandom)
+const loaded: LoadedAuthority = {
+  slot: {
+    kind: 'x509',
+    keyId: authority.certificate.subjectKeyId!,
+    algorithm: 'ec-p256',
+    state: 'active',
+    tainted: false,
+    preparedAt: new Date(clock.now()),
+    activatedAt: new Date(clock.now()),
+    notBefore: authority.certificate.notBefore,
+    notAfter: authority.certificate.notAfter,
+    upstream: false,
+  },
+  certificate: authority.certificate,
+  chain: [],
+  roots: [authority.certificate],
+  publicKey: authority.certificate.publicKey,
+  privateKey: authority.keyPair.privateKey,
+}
 
-const sign = (changed: Partial<CertificateTemplate>, key = authority.keyPair.privateKey): unknown =>
-  signSvid({ ...template, ...changed }, key, { id, bundle: authority.bundle, now })
+const sign = (changed: Partial<CertificateTemplate>, privateKey = authority.keyPair.privateKey): unknown =>
+  signSvid({ ...template, ...changed }, { ...loaded, privateKey }, expected)
 
 const replaced = (extension: Extension): Partial<CertificateTemplate> => ({
   extensions: template.extensions.map((usual) => (usual.oid === extension.oid ? extension : usual)),
@@ -36,6 +63,8 @@ const without = (oid: string): Partial<CertificateTemplate> => ({
 })
 
 test('a template by the profile is signed', () => assert.ok(sign({})))
+
+const nobodyAskedFor = { oid: '1.2.3', critical: false, value: Buffer.of(5, 0) }
 
 /** Whatever went wrong before it, the signer lets nothing out that breaks the rules. */
 const REFUSED: readonly (readonly [string, Partial<CertificateTemplate>])[] = [
@@ -53,6 +82,14 @@ const REFUSED: readonly (readonly [string, Partial<CertificateTemplate>])[] = [
     'an unknown critical extension',
     { extensions: [...template.extensions, { oid: '1.2.3', critical: true, value: Buffer.of(5, 0) }] },
   ],
+  ['another key', { publicKeyInfo: toPublicKeyInfo(generateKeyPair().publicKey).der }],
+  ['a name too many', replaced(subjectAltName({ uris: [id.uri], dnsNames: ['a.test'] }, true))],
+  ['more use of the key', replaced(keyUsage(['digitalSignature', 'keyAgreement']))],
+  ['another purpose', replaced(extendedKeyUsage([OID.serverAuth, OID.clientAuth, '1.2.3']))],
+  ['another subject key', replaced(subjectKeyId('00'.repeat(20)))],
+  ['another authority key', replaced(authorityKeyId('00'.repeat(20)))],
+  ['an end after the authority’s', { notAfter: new Date(clock.now() + 48 * 3_600_000) }],
+  ['an extension that nobody asked for', { extensions: [...template.extensions, nobodyAskedFor] }],
   ['another issuer', { issuer: encodeName([{ oid: OID.organization, value: 'somebody' }]) }],
   ['dates that are over', { notBefore: new Date(0), notAfter: new Date(1000) }],
   ['dates to come', { notBefore: new Date(clock.now() + 120_000) }],

@@ -5,6 +5,7 @@ import {
   encodeName,
   extendedKeyUsage,
   keyUsage,
+  nameConstraints,
   OID,
   subjectAltName,
   subjectKeyId,
@@ -15,29 +16,27 @@ import {
   type TrustDomain,
 } from '@picket/identity'
 import type { Random } from '@picket/runtime'
-import { AUTHORITY_KEY_USAGE, BACKDATE_MS, SERIAL_BYTES, SVID_KEY_USAGE } from './profile.ts'
+import { AUTHORITY_KEY_USAGE, SERIAL_BYTES, SVID_KEY_USAGE } from './profile.ts'
 
 export interface SvidRequest {
   readonly id: SpiffeId
   readonly publicKeyInfo: PublicKeyInfo
-  readonly ttlMs: number
   readonly dnsNames: readonly string[]
 }
 
-/** An SVID by the profile; its end is capped by the authority's own. */
+/** An SVID by the profile. */
 export function createSvidTemplate(
-  request: SvidRequest,
+  { request, notBefore, notAfter }: { request: SvidRequest; notBefore: Date; notAfter: Date },
   authority: Certificate,
-  nowMs: number,
   random: Random,
 ): CertificateTemplate {
-  const { id, publicKeyInfo, ttlMs, dnsNames } = request
+  const { id, publicKeyInfo, dnsNames } = request
   return {
     serialNumber: createSerialNumber(random),
     issuer: authority.subject,
     subject: EMPTY_NAME,
-    notBefore: new Date(nowMs - BACKDATE_MS),
-    notAfter: new Date(Math.min(nowMs + ttlMs, authority.notAfter.getTime())),
+    notBefore,
+    notAfter,
     publicKeyInfo: publicKeyInfo.der,
     extensions: [
       basicConstraints(false),
@@ -50,12 +49,15 @@ export function createSvidTemplate(
   }
 }
 
-/** A self-signed authority: the trust domain's own ID as its one URI SAN, no path (X509-SVID.md 3.2, 4.1). */
+/**
+ * An authority: the trust domain's own ID as its one URI SAN, no path (X509-SVID.md 3.2, 4.1). Self-signed, or issued by
+ * `issuer`; then it may issue leaves alone, and only for its trust domain, whatever its issuer may do.
+ */
 export function createAuthorityTemplate(
   trustDomain: TrustDomain,
   publicKeyInfo: PublicKeyInfo,
-  ttlMs: number,
-  nowMs: number,
+  dates: { readonly notBefore: Date; readonly notAfter: Date },
+  issuer: Certificate | undefined,
   random: Random,
 ): CertificateTemplate {
   const serialNumber = createSerialNumber(random)
@@ -63,19 +65,20 @@ export function createAuthorityTemplate(
     { oid: OID.organization, value: trustDomain.name },
     { oid: OID.serialNumber, value: serialNumber.toString('hex') },
   ])
+  const issuerKeyId = issuer ? issuer.subjectKeyId : publicKeyInfo.keyId
   return {
     serialNumber,
-    issuer: subject,
+    issuer: issuer?.subject ?? subject,
     subject,
-    notBefore: new Date(nowMs - BACKDATE_MS),
-    notAfter: new Date(nowMs + ttlMs),
+    ...dates,
     publicKeyInfo: publicKeyInfo.der,
     extensions: [
-      basicConstraints(true),
+      issuer ? basicConstraints(true, 0) : basicConstraints(true),
       keyUsage(AUTHORITY_KEY_USAGE),
       subjectAltName({ uris: [trustDomain.id] }, false),
+      ...(issuer ? [nameConstraints([trustDomain.name])] : []),
       subjectKeyId(publicKeyInfo.keyId),
-      authorityKeyId(publicKeyInfo.keyId),
+      ...(issuerKeyId === undefined ? [] : [authorityKeyId(issuerKeyId)]),
     ],
   }
 }

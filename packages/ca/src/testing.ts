@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseTrustDomain } from '@picket/identity'
 import { generateSealKeyText, parseSealKey, systemRandom, type Clock, type SealKey } from '@picket/runtime'
-import { initAuthority, type Authority } from './authority.ts'
+import type { Authority } from './authority.ts'
+import { initAuthority } from './open-authority.ts'
 
 /** A sealing key that lives as long as the test process. */
 export const testSealKey: SealKey = parseSealKey(generateSealKeyText())

@@ -230,7 +230,7 @@ test('a damaged sealed key or database stops the control plane from starting, an
   await using own = await createScratchFolder()
   await picketHere('ca', 'init', '--trust-domain', 'bank.test', '--data-dir', own.path)
   const args = ['control-plane', '--data-dir', own.path, '--listen', '127.0.0.1:0', '--health', '127.0.0.1:0']
-  const sealed = join(own.path, 'ca/authority.key.sealed')
+  const sealed = join(own.path, 'ca/authorities.json')
   const sound = await readFile(sealed)
   for (const [file, bytes] of [
     [join(own.path, 'picket.db'), Buffer.alloc(8192, 'not a database ')],

@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import { openAuthority } from '@picket/ca'
-import { encodeTrustBundlePem, type TrustDomain } from '@picket/identity'
+import type { TrustDomain } from '@picket/identity'
 import { controlPlaneId, operatorId, RpcError, startControlPlaneServer, type ControlPlaneHandlers } from '@picket/rpc'
 import {
   createMetrics,
   createTasks,
   formatHostPort,
   sleepUnlessAborted,
-  writeFileAtomic,
   type Clock,
   type HostPort,
   type Logger,
@@ -33,7 +32,7 @@ import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { createSyncHub } from './sync.ts'
 import { createSyncResources } from './sync-resources.ts'
-import { createTrustBundles } from './trust-bundles.ts'
+import { createTrustBundles, keepBundleFile } from './trust-bundles.ts'
 
 export interface ControlPlaneDeps {
   readonly clock: Clock
@@ -112,7 +111,7 @@ async function serve(
   )
   opening.use(server)
 
-  await writeFileAtomic(join(dataDir, 'trust-bundle.pem'), encodeTrustBundlePem(issuer.bundle))
+  opening.use(await keepBundleFile(join(dataDir, 'trust-bundle.pem'), issuer.bundle, logger))
   const credentials = await writeOperatorCredentials(join(dataDir, 'operator'), issuer.bundle, operator, logger)
   opening.use(credentials)
   await credentials.setAddress(server.address)

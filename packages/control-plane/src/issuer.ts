@@ -1,4 +1,5 @@
 import type { Certificate, Csr, SpiffeId, TrustBundle, TrustDomain } from '@picket/identity'
+import type { Watch } from '@picket/runtime'
 
 /**
  * What the control plane needs of a certificate authority, and all that it sees of one. The `ca` package's `Authority`
@@ -6,14 +7,23 @@ import type { Certificate, Csr, SpiffeId, TrustBundle, TrustDomain } from '@pick
  */
 export interface Issuer {
   readonly trustDomain: TrustDomain
-  readonly bundle: TrustBundle
-  /** The authority's own certificate, for status. */
-  readonly certificate: Certificate
+  readonly bundle: Watch<TrustBundle>
+  /** Every authority in the bundle, for status; one X.509 authority of them is active. */
+  readonly authorities: Watch<
+    readonly {
+      readonly kind: 'x509' | 'jwt'
+      readonly state: 'prepared' | 'active' | 'old'
+      readonly keyId: string
+      readonly notAfter: Date
+    }[]
+  >
   issue(request: {
     readonly csr: Csr
     readonly id: SpiffeId
     readonly ttlMs: number
     readonly dnsNames?: readonly string[]
     readonly caller: string
+    readonly entryId?: string
+    readonly entryRevision?: string
   }): Promise<readonly Certificate[]>
 }

@@ -1,13 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  encodeCertificatesPem,
-  encodePrivateKeyPem,
-  encodeTrustBundlePem,
-  type TrustBundle,
-  type X509Svid,
-} from '@picket/identity'
+import { encodeCertificatesPem, encodePrivateKeyPem, type TrustBundle, type X509Svid } from '@picket/identity'
 import { formatHostPort, messageOf, writeFileAtomic, type HostPort, type Logger, type Watch } from '@picket/runtime'
+import { keepBundleFile } from './trust-bundles.ts'
 
 /**
  * What the command line needs to speak to this control plane, as files that only the same user can read: whoever may
@@ -21,7 +16,7 @@ export interface OperatorCredentials extends AsyncDisposable {
 
 export async function writeOperatorCredentials(
   directory: string,
-  bundle: TrustBundle,
+  bundle: Watch<TrustBundle>,
   svid: Watch<X509Svid>,
   logger: Logger,
 ): Promise<OperatorCredentials> {
@@ -29,12 +24,12 @@ export async function writeOperatorCredentials(
   const write = (name: string, text: string): Promise<void> => writeFileAtomic(join(directory, name), text, 0o600)
 
   async function writeAll({ chain, privateKey }: X509Svid): Promise<void> {
-    await write('bundle.pem', encodeTrustBundlePem(bundle))
     await write('key.pem', encodePrivateKeyPem(privateKey))
     await write('svid.pem', encodeCertificatesPem(chain))
   }
 
   await writeAll(svid.value)
+  const bundleFile = await keepBundleFile(join(directory, 'bundle.pem'), bundle, logger, 0o600)
   let writing = Promise.resolve()
   const subscription = svid.subscribe((next) => {
     writing = writing
@@ -46,6 +41,7 @@ export async function writeOperatorCredentials(
     async [Symbol.asyncDispose]() {
       subscription[Symbol.dispose]()
       await writing
+      await bundleFile[Symbol.asyncDispose]()
     },
   }
 }

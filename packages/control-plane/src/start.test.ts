@@ -58,12 +58,13 @@ suite('a start is refused, and nothing is changed, when', () => {
     [
       'the sealed key is damaged',
       ({ dataDir }) => {
-        const path = join(dataDir, 'ca/authority.key.sealed')
+        const keyFile = readdirSync(join(dataDir, 'ca')).find((name) => /^x509-.*\.key\.sealed$/.test(name))
+        const path = join(dataDir, 'ca', keyFile!)
         const sealed = readFileSync(path)
         sealed[sealed.length - 1]! ^= 1
         writeFileSync(path, sealed)
       },
-      { code: 'ERR_SEALED_FILE', message: /authority\.key\.sealed.*altered/ },
+      { code: 'ERR_SEALED_FILE', message: /x509-.*\.key\.sealed.*altered/ },
     ],
     [
       'there is no authority',
@@ -110,7 +111,7 @@ suite('a start is refused, and nothing is changed, when', () => {
 
   test('another control plane has the folder', async () => {
     await using plane = await startTestControlPlane()
-    await assert.rejects(plane.start(), { code: 'ERR_DATABASE_BUSY' })
+    await assert.rejects(plane.start(), { code: 'ERR_AUTHORITY_IN_USE' })
     assert.equal((await plane.operator.admin.getStatus()).entries, 0)
   })
 })

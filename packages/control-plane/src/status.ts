@@ -19,12 +19,13 @@ interface StatusDeps {
 
 /** What `picket status` shows. */
 export async function readStatus({ issuer, store, policies, sync, startedAtMs }: StatusDeps): Promise<Status> {
+  const authority = issuer.authorities.value.find(({ kind, state }) => kind === 'x509' && state === 'active')
   return {
     trustDomain: issuer.trustDomain.name,
     version: VERSION,
     startedAtMs,
-    authorityKeyId: issuer.certificate.subjectKeyId ?? '',
-    authorityNotAfterMs: issuer.certificate.notAfter.getTime(),
+    authorityKeyId: authority?.keyId ?? '',
+    authorityNotAfterMs: authority?.notAfter.getTime() ?? 0,
     policyRevision: policies.active.value?.revision ?? '',
     entries: await store.countEntries(),
     issuedSvids: await store.countSvids(),

@@ -27,7 +27,7 @@ test('ca init makes an authority, keeps its keys private and says what is next',
   assert.equal(code, 0, err)
   assert.match(out, /^TRUST DOMAIN .*\nbank\.test +ec-p256 /)
   assert.match(err, /seal\.key: keep a copy[^]*Next: picket control-plane --data-dir/)
-  for (const file of ['seal.key', 'ca/authority.key.sealed']) {
+  for (const file of ['seal.key', 'ca/authorities.json']) {
     assert.equal((await stat(join(dataDir, file))).mode & 0o777, 0o600, file)
   }
   assert.equal((await stat(dataDir)).mode & 0o777, 0o700)
@@ -64,12 +64,12 @@ test('a sealing key that is named or in the environment is used, and none is wri
 test('an authority is never replaced, and a failed attempt leaves no stray sealing key', async () => {
   await using scratch = await createScratchFolder()
   await init(scratch.path)
-  const before = await readFile(join(scratch.path, 'ca/authority.key.sealed'))
+  const before = await readFile(join(scratch.path, 'ca/authorities.json'))
   await rm(join(scratch.path, 'seal.key'))
   const { code, err } = await init(scratch.path)
   assert.equal(code, 1)
   assert.match(err, /^picket: .*exists and is not overwritten/)
-  assert.deepEqual(await readFile(join(scratch.path, 'ca/authority.key.sealed')), before)
+  assert.deepEqual(await readFile(join(scratch.path, 'ca/authorities.json')), before)
   assert.deepEqual((await readdir(scratch.path)).sort(), ['ca', 'trust-bundle.pem'])
 })
 

@@ -2,11 +2,12 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { initAuthority } from '@picket/ca'
 import {
+  KEY_ALGORITHMS,
   parseCertificatesPem,
+  parseKeyAlgorithm,
   parseSpiffeId,
   parseTrustDomain,
   type Certificate,
-  type KeyAlgorithm,
 } from '@picket/identity'
 import { codeOf, parseDuration, writeFileAtomic, type SettingsTable } from '@picket/runtime'
 import type { Command } from 'commander'
@@ -17,8 +18,6 @@ import { examples, outputOf } from '../program.ts'
 import { createSealKey, sealKeySettings } from '../seal-key.ts'
 import { addSettingsFlags, loadSettings } from '../settings-flags.ts'
 import { toRelative } from '../time.ts'
-
-const KEY_ALGORITHMS = ['ec-p256', 'ec-p384', 'ed25519'] as const satisfies readonly KeyAlgorithm[]
 
 const dataDirSetting = {
   dataDir: { parse: String, default: 'picket-data', placeholder: 'DIR', doc: "the control plane's data folder" },
@@ -34,7 +33,7 @@ export const caInitSettings = {
     placeholder: KEY_ALGORITHMS.join('|'),
     doc: "the authority's key",
   },
-  authorityTtl: { parse: parseDuration, default: '3650d', placeholder: 'DURATION', doc: "the authority's lifetime" },
+  authorityTtl: { parse: parseDuration, default: '30d', placeholder: 'DURATION', doc: "the authority's lifetime" },
 } as const satisfies SettingsTable
 
 export function configureCa(command: Command, context: CliContext): void {
@@ -63,7 +62,7 @@ function configureInit(command: Command, context: CliContext): void {
 
       const output = outputOf(self, context)
       output.list(listingOf(await loadAuthorities(dataDir), context))
-      output.note(`\nkey, sealed       ${join(folder, 'authority.key.sealed')}`)
+      output.note(`\nkeys, sealed      ${join(folder, '*.key.sealed')}`)
       if (createdFile)
         output.note(`sealing key       ${createdFile}: keep a copy in a safe place, without it the authority is lost`)
       output.note(`for the sidecars  ${bundleFile}`)
@@ -128,10 +127,4 @@ function listingOf(authorities: readonly Certificate[], { clock }: CliContext): 
       ['SHA-256', ({ fingerprintSha256 }) => fingerprintSha256],
     ],
   }
-}
-
-function parseKeyAlgorithm(text: string): KeyAlgorithm {
-  const algorithm = KEY_ALGORITHMS.find((known) => known === text)
-  if (!algorithm) throw new TypeError(`"${text}" is not a key algorithm: write ${KEY_ALGORITHMS.join(', ')}`)
-  return algorithm
 }

@@ -101,7 +101,7 @@ async function createDevCert(
   await mkdir(folder, { recursive: true })
   await writeFileAtomic(join(folder, 'key.pem'), encodePrivateKeyPem(keyPair.privateKey), 0o600)
   await writeFileAtomic(join(folder, 'svid.pem'), encodeCertificatesPem(chain))
-  await writeFileAtomic(join(folder, 'bundle.pem'), encodeTrustBundlePem(authority.bundle))
+  await writeFileAtomic(join(folder, 'bundle.pem'), encodeTrustBundlePem(authority.bundle.value))
   return { service, spiffeId: id.uri, directory: folder, notAfter: chain[0]!.notAfter.toISOString() }
 }
 

@@ -1,0 +1,91 @@
+import type { KeyAlgorithm, TrustDomain } from '@picket/identity'
+import type { Authority, AuthorityDeps, AuthorityRecord } from './authority.ts'
+import type { AuthorityKeeper } from './authority-keeper.ts'
+import { makeAuthority } from './authority-making.ts'
+import { findSlot, type AuthorityKind, type SlotEvent } from './authority-slots.ts'
+import type { Journal } from './journal.ts'
+import { createIssuing } from './issuing.ts'
+import type { UpstreamFiles } from './upstream.ts'
+
+export interface DriverOptions {
+  readonly trustDomain: TrustDomain
+  readonly authorityTtlMs: number
+  readonly upstream: UpstreamFiles | undefined
+}
+
+/** The authority as others see it: changes in turn, issuing at any time. Its disposal gives `owned` up. */
+export function createDriver(
+  keeper: AuthorityKeeper,
+  journal: Journal,
+  owned: AsyncDisposable,
+  options: DriverOptions,
+  deps: AuthorityDeps,
+): Authority {
+  const { trustDomain } = options
+  const inTurn = createTurns()
+  const change = (event: SlotEvent): Promise<void> => inTurn(() => keeper.apply(event))
+  const find = (kind: AuthorityKind, isIt: (record: AuthorityRecord) => boolean): AuthorityRecord =>
+    keeper.authorities.value.find((record) => record.kind === kind && isIt(record))!
+
+  return {
+    trustDomain,
+    bundle: keeper.bundle,
+    authorities: keeper.authorities,
+    get svidAlgorithm() {
+      return keeper.slots.svidAlgorithm
+    },
+    get rotation() {
+      return keeper.slots.rotation
+    },
+    setSvidAlgorithm: (algorithm) => change({ kind: 'svid-algorithm', algorithm }),
+    setRotation: (rotation) => change({ kind: 'rotate', rotation }),
+    ...createIssuing(keeper, journal, trustDomain, deps),
+    async prepare(kind, { algorithm } = {}) {
+      await inTurn(() => prepare(keeper, kind, algorithm, options, deps))
+      return find(kind, ({ state }) => state === 'prepared')
+    },
+    async activate(kind, keyId) {
+      await change({ kind: 'activate', of: kind, keyId })
+      return find(kind, ({ state }) => state === 'active')
+    },
+    async taint(kind, keyId) {
+      await change({ kind: 'taint', of: kind, keyId })
+      return find(kind, (record) => record.keyId === keyId)
+    },
+    revoke: (kind, keyId) => change({ kind: 'revoke', of: kind, keyId }),
+    prune: () =>
+      inTurn(async () => {
+        const before = keeper.slots.authorities.length
+        await keeper.apply({ kind: 'prune' })
+        return before - keeper.slots.authorities.length
+      }),
+    async [Symbol.asyncDispose]() {
+      await inTurn(() => Promise.resolve())
+      await owned[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function prepare(
+  keeper: AuthorityKeeper,
+  kind: AuthorityKind,
+  asked: KeyAlgorithm | undefined,
+  { trustDomain, authorityTtlMs: ttlMs, upstream }: DriverOptions,
+  deps: AuthorityDeps,
+): Promise<void> {
+  const prepared = findSlot(keeper.slots, kind, 'prepared')
+  const algorithm = asked ?? prepared?.algorithm ?? keeper.activeOf(kind).slot.algorithm
+  if (prepared?.algorithm === algorithm && prepared.notAfter.getTime() > deps.clock.now()) return keeper.settle()
+  const made = await makeAuthority({ trustDomain, kind, algorithm, ttlMs, upstream }, deps)
+  await keeper.apply({ kind: 'prepare', slot: made.slot }, made)
+}
+
+/** One after the other, in the order of the calls, whether those before succeeded or not. */
+function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const mine = last.then(work)
+    last = mine.catch(() => {})
+    return mine
+  }
+}
