@@ -2,6 +2,7 @@ import { systemClock, systemRandom, type Clock, type Random } from '@picket/runt
 
 /** What a command may touch of the process around it; tests give their own. */
 export interface CliContext {
+  readonly stdin: AsyncIterable<Uint8Array>
   readonly stdout: TextSink
   readonly stderr: TextSink
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -24,6 +25,10 @@ export interface SignalSource {
 }
 
 export const systemContext: CliContext = {
+  // Looked up when it is read: merely touching it keeps a terminal open.
+  get stdin() {
+    return process.stdin
+  },
   stdout: sinkOf(process.stdout),
   stderr: sinkOf(process.stderr),
   environment: process.env,

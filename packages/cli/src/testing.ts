@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { systemClock, systemRandom } from '@picket/runtime'
 import { FakeClock } from '@picket/runtime/testing'
@@ -22,6 +23,7 @@ export function createTestContext(environment: CliContext['environment'] = {}): 
   return {
     printed,
     environment,
+    stdin: Readable.from([]),
     stdout: { write: (text) => void (printed.out += text), columns: undefined },
     stderr: { write: (text) => void (printed.err += text), columns: undefined },
     signals: {

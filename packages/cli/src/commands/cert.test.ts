@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { encodeCertificatesPem, encodeTrustBundlePem } from '@picket/identity'
+import { encodeCertificatesPem, encodeTrustBundle, encodeTrustBundlePem, OID } from '@picket/identity'
 import { createTestAuthority, type TestSvidOptions } from '@picket/identity/testing'
+import { Secret } from '@picket/runtime'
 import { createScratchFolder, picketHere, type Finished, type ScratchFolder } from '../testing.ts'
 
 const authority = createTestAuthority('bank.test')
@@ -67,11 +69,34 @@ for (const [what, options, finding] of FINDINGS) {
   })
 }
 
+const ALGORITHMS = ['ec-p256', 'ec-p384', 'ed25519', 'rsa-2048', 'ml-dsa-44', 'ml-dsa-65'] as const
+
+for (const algorithm of ALGORITHMS) {
+  test(`the key of an ${algorithm} SVID is named`, async () => {
+    const { code, out } = await inspect({ algorithm })
+    assert.equal(code, 0)
+    assert.match(out, new RegExp(`\\nKey: +${algorithm}, id [0-9a-f]{40}\\nIssuer key: +ecdsa-sha256, id `))
+  })
+}
+
+test('an RSA key of another size is named with its bits', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2304 })
+  const { out } = await inspect({ keyPair: { algorithm: 'rsa-2048', privateKey: new Secret(privateKey), publicKey } })
+  assert.match(out, /\nKey: +rsa of 2304 bits, id /)
+})
+
+test('what only a strict verifier refuses is told as that, with the rule', async () => {
+  const bundle = await fileWith('bundle.json', encodeTrustBundle(authority.bundle))
+  const { code, err } = await inspect({ without: [OID.extendedKeyUsage] }, '--trust-bundle', bundle)
+  assert.equal(code, 1)
+  assert.match(err, /a strict verifier refuses it: .*\(issuer-rules; X509-SVID 4\.4\)/)
+})
+
 test('an authority that does not vouch is a finding', async () => {
   const other = await fileWith('other.pem', encodeTrustBundlePem(createTestAuthority('bank.test').bundle))
   const { code, err } = await inspect({}, '--trust-bundle', other)
   assert.equal(code, 1)
-  assert.match(err, /does not vouch for it: .*\(unknown-authority\)/)
+  assert.match(err, /does not vouch for it: .*\(unknown-authority; .*rules 13, 26, 48\)/)
 })
 
 test('a file without a certificate is an error', async () => {

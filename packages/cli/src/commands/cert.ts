@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import {
-  createBundleSource,
   lintX509Svid,
   parseCertificatesPem,
   parseSpiffeId,
-  parseTrustBundlePem,
   verifyX509Svid,
   type Certificate,
+  type SvidRefusal,
 } from '@picket/identity'
 import type { Command } from 'commander'
 import { parseIdArgument } from '../arguments.ts'
+import { loadBundleFile } from '../bundle-file.ts'
 import type { CliContext } from '../context.ts'
 import { CliError } from '../error.ts'
 import { addOperatorFlags, asOperator } from '../operator.ts'
@@ -26,7 +26,7 @@ function configureInspect(command: Command, context: CliContext): void {
   command
     .description('show the certificates of a PEM file; ends with 1 when the first one is not a usable SVID')
     .argument('<FILE>', 'certificate chain, leaf first')
-    .option('--trust-bundle <FILE>', 'also verify the chain against these authorities')
+    .option('--trust-bundle <FILE>', 'also verify the chain against these authorities, PEM or SPIFFE bundle')
     .action(async (file: string, { trustBundle }: { trustBundle?: string }, self: Command) => {
       const chain = parseCertificatesPem(await readFile(file, 'utf8'))
       const items = chain.map(toItem)
@@ -74,6 +74,8 @@ type CertificateItem = {
   readonly notAfter: string
   readonly isCa: boolean
   readonly keyAlgorithm: string
+  /** Of RSA keys, whose algorithm may be any size. */
+  readonly keyBits: number | null
   readonly signatureAlgorithm: string
   readonly dnsNames: readonly string[]
   readonly subjectKeyId: string | null
@@ -82,7 +84,7 @@ type CertificateItem = {
 }
 
 function toItem(certificate: Certificate): CertificateItem {
-  const { serialNumber, isCa, keyAlgorithm, signatureAlgorithm, dnsSans, fingerprintSha256 } = certificate
+  const { serialNumber, isCa, keyAlgorithm, signatureAlgorithm, dnsSans, fingerprintSha256, publicKey } = certificate
   return {
     spiffeId: spiffeIdOf(certificate),
     serialNumber,
@@ -90,6 +92,7 @@ function toItem(certificate: Certificate): CertificateItem {
     notAfter: certificate.notAfter.toISOString(),
     isCa,
     keyAlgorithm,
+    keyBits: publicKey.asymmetricKeyDetails?.modulusLength ?? null,
     signatureAlgorithm,
     dnsNames: dnsSans,
     subjectKeyId: certificate.subjectKeyId ?? null,
@@ -112,7 +115,7 @@ const LINES: readonly ((context: CliContext) => Column<CertificateItem>)[] = [
   () => ['Serial number', ({ serialNumber }) => serialNumber],
   ({ clock }) => ['Valid from', ({ notBefore }) => `${notBefore} (${toRelative(notBefore, clock)})`],
   ({ clock }) => ['Valid until', ({ notAfter }) => `${notAfter} (${toRelative(notAfter, clock)})`],
-  () => ['Key', ({ keyAlgorithm, subjectKeyId }) => `${keyAlgorithm}, id ${subjectKeyId ?? 'none'}`],
+  () => ['Key', (item) => `${keyName(item)}, id ${item.subjectKeyId ?? 'none'}`],
   () => [
     'Issuer key',
     ({ signatureAlgorithm, authorityKeyId }) => `${signatureAlgorithm}, id ${authorityKeyId ?? 'none'}`,
@@ -120,6 +123,10 @@ const LINES: readonly ((context: CliContext) => Column<CertificateItem>)[] = [
   () => ['DNS names', ({ dnsNames }) => dnsNames.join(' ')],
   () => ['SHA-256', ({ fingerprintSha256 }) => fingerprintSha256],
 ]
+
+function keyName({ keyAlgorithm, keyBits }: CertificateItem): string {
+  return keyAlgorithm === 'rsa' ? `rsa of ${keyBits} bits` : keyAlgorithm
+}
 
 function describe(item: CertificateItem, context: CliContext): string {
   const facts = LINES.map((line) => line(context)).map(([name, value]) => [name, value(item)] as const)
@@ -136,11 +143,16 @@ async function trustFindings(
   chain: readonly Certificate[],
   file: string | undefined,
   { clock }: CliContext,
-): Promise<string[]> {
+): Promise<readonly string[]> {
   if (file === undefined) return []
-  const spiffeId = chain[0] ? spiffeIdOf(chain[0]) : null
-  if (spiffeId === null) return ['it cannot be verified: it names no SPIFFE ID']
-  const bundle = parseTrustBundlePem(await readFile(file, 'utf8'), parseSpiffeId(spiffeId).trustDomain)
-  const verified = verifyX509Svid(chain, createBundleSource([bundle]), new Date(clock.now()))
-  return verified.kind === 'verified' ? [] : [`${file} does not vouch for it: ${verified.message} (${verified.code})`]
+  const { source, warnings } = await loadBundleFile(file, undefined)
+  const now = new Date(clock.now())
+  const verdict = verifyX509Svid(chain, source, now)
+  if (verdict.kind === 'refused') return [...warnings, `${file} does not vouch for it: ${why(verdict)}`]
+  const strict = verifyX509Svid(chain, source, now, { strict: true })
+  return strict.kind === 'refused' ? [...warnings, `a strict verifier refuses it: ${why(strict)}`] : warnings
+}
+
+function why({ message, code, rule }: SvidRefusal): string {
+  return `${message} (${code}; ${rule})`
 }

@@ -50,6 +50,18 @@ export const COMMANDS = {
     summary: 'inspect certificates and have them renewed',
     load: async () => (await import('./cert.ts')).configureCert,
   },
+  svid: {
+    summary: 'verify X.509-SVIDs against a trust bundle, by the rules of SPIFFE',
+    load: async () => (await import('./svid.ts')).configureSvid,
+  },
+  jwt: {
+    summary: 'verify JWT-SVIDs against a trust bundle, by the rules of SPIFFE',
+    load: async () => (await import('./jwt.ts')).configureJwt,
+  },
+  bundle: {
+    summary: 'show trust bundles and convert them between their forms',
+    load: async () => (await import('./bundle.ts')).configureBundle,
+  },
   status: {
     summary: 'show the mesh: sidecars, identities, policy revisions',
     load: async () => (await import('./status.ts')).configureStatus,
