@@ -2,6 +2,7 @@ import type { AgentErrorCode } from '@picket/agent'
 import type { CaErrorCode } from '@picket/ca'
 import type { ControlPlaneErrorCode } from '@picket/control-plane'
 import type { IdentityErrorCode } from '@picket/identity'
+import type { MtlsErrorCode } from '@picket/mtls'
 import type { PolicyErrorCode } from '@picket/policy'
 import type { RpcErrorCode } from '@picket/rpc'
 import { codeOf, type RuntimeErrorCode } from '@picket/runtime'
@@ -111,6 +112,7 @@ const EXIT_CODES = {
 
   ERR_SIDECAR_CONFIG: wrongUsage,
   ERR_LISTEN: failed,
+  ERR_KEY_EXCHANGE: wrongUsage,
   ERR_NO_JOIN_TOKEN: failed,
   ERR_JOIN_TOKEN_FILE: failed,
   ERR_ATTESTATION_REFUSED: failed,
@@ -122,11 +124,13 @@ const EXIT_CODES = {
   ERR_LAST_GOOD: failed,
   ERR_STATE_DIR_IN_USE: failed,
   ERR_INPUT_FILE: failed,
+  ERR_PEER_CREDENTIALS: failed,
 } as const satisfies Record<
   | CliErrorCode
   | RuntimeErrorCode
   | IdentityErrorCode
   | CaErrorCode
+  | MtlsErrorCode
   | PolicyErrorCode
   | RpcErrorCode
   | ControlPlaneErrorCode

@@ -1,45 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { TLSSocket } from 'node:tls'
 import { test } from 'node:test'
 import { createBundleSource, parseSpiffeId, type BundleSource } from '@picket/identity'
-import { createTestAuthority, type TestAuthority } from '@picket/identity/testing'
+import { createTestAuthority } from '@picket/identity/testing'
 import { createWatch, systemClock } from '@picket/runtime'
-import { createDialer, type Dialer } from './dialer.ts'
-import type { PeerRefusal } from './refusal.ts'
-import { startTestListener, type TestListener } from './testing.ts'
+import { createDialer } from './dialer.ts'
+import { createTestDialer, dial, serverId } from './testing-dialer.ts'
+import { startTestListener } from './testing.ts'
 
 const hour = 3_600_000
-const serverId = parseSpiffeId('spiffe://bank.test/server')
-
-function createTestDialer(authority: TestAuthority, shift = { ms: 0 }) {
-  const svid = createWatch(authority.issueSvid('/payments'))
-  const bundles = createWatch<BundleSource>(authority.bundles)
-  const clock = { now: () => systemClock.now() + shift.ms }
-  return { svid, bundles, shift, dialer: createDialer({ svid, bundles, clock }, { alpn: ['http/1.1'] }) }
-}
-
-interface Dialled {
-  readonly socket: TLSSocket
-  readonly refusal: PeerRefusal | undefined
-  readonly resumed: boolean
-}
-
-/** Dials, verifies and, when the peer is right, waits for its greeting; tickets have come then. */
-async function dial(dialer: Dialer, { address }: TestListener, expected = serverId): Promise<Dialled> {
-  const socket = dialer.connect(address, expected)
-  socket.on('error', () => {})
-  await once(socket, 'secureConnect')
-  const refusal = dialer.prepare(socket)
-  const resumed = socket.isSessionReused()
-  const got = once(socket, 'data')
-  if (refusal) {
-    got.catch(() => {})
-    socket.destroy()
-  } else await (resumed ? got : Promise.all([got, once(socket, 'session')]))
-  return { socket, refusal, resumed }
-}
-
 test('reaches the workload that it was told to reach', async () => {
   await using server = await startTestListener()
   using side = createTestDialer(server.authority).dialer
@@ -56,7 +25,7 @@ test('refuses a callee that is somebody else, from elsewhere, expired or unknown
   const stranger = createTestAuthority('stranger.test')
   const { dialer } = createTestDialer(authority)
   const codeOf = async (expected = serverId): Promise<string | undefined> =>
-    (await dial(dialer, server, expected)).refusal?.code
+    (await dial(dialer, server, { expected })).refusal?.code
   assert.equal(await codeOf(parseSpiffeId('spiffe://bank.test/ledger')), 'wrong-id')
   server.svid.set(stranger.issueSvid('/server'))
   assert.equal(await codeOf(), 'no-bundle')
@@ -74,7 +43,7 @@ test('a refused peer leaves no session behind', async () => {
   await once(first, 'secureConnect')
   assert.equal(dialer.prepare(first)?.code, 'wrong-id')
   await once(first, 'session')
-  const second = await dial(dialer, server, wrong)
+  const second = await dial(dialer, server, { expected: wrong })
   assert.equal(second.resumed, false)
   assert.equal(second.refusal?.code, 'wrong-id')
 })
@@ -96,7 +65,7 @@ test('a session for one ID is not offered when another is expected', async () =>
   await using server = await startTestListener()
   const { dialer } = createTestDialer(server.authority)
   await dial(dialer, server)
-  const other = await dial(dialer, server, parseSpiffeId('spiffe://bank.test/ledger'))
+  const other = await dial(dialer, server, { expected: parseSpiffeId('spiffe://bank.test/ledger') })
   assert.equal(other.resumed, false)
   assert.equal(other.refusal?.code, 'wrong-id')
 })

@@ -2,6 +2,8 @@ import type { OnReadOpts, Socket } from 'node:net'
 import { connect, createSecureContext, TLSSocket, type SecureContext } from 'node:tls'
 import type { BundleSource, SpiffeId, X509Svid } from '@picket/identity'
 import { formatHostPort, type Clock, type HostPort, type Watch } from '@picket/runtime'
+import { onBundleChange } from './bundle-change.ts'
+import { isHybridGroup, type KeyExchangeProfile } from './key-exchange.ts'
 import { presentedChain, verifyChain, type VerifiedPeer } from './peer.ts'
 import { refusePeer, type PeerRefusal } from './refusal.ts'
 import { SessionCache, type Session } from './session-cache.ts'
@@ -13,6 +15,12 @@ export interface DialerDeps {
   readonly clock: Pick<Clock, 'now'>
 }
 
+export interface DialerOptions {
+  readonly alpn?: readonly string[]
+  /** Default `hybrid-preferred`. */
+  readonly keyExchange?: KeyExchangeProfile
+}
+
 /** Opens mutual TLS connections to workloads that are known by their SPIFFE ID. */
 export interface Dialer extends Disposable {
   /** Starts connecting; nothing may be written before `prepare` found the peer right. `read` is `net`'s shared buffer. */
@@ -21,6 +29,8 @@ export interface Dialer extends Disposable {
   prepare(socket: Socket): PeerRefusal | undefined
   /** Who answered, once `prepare` found it right. */
   peerOf(socket: Socket): VerifiedPeer | undefined
+  /** The key exchange group that was agreed on, by OpenSSL's name: `X25519MLKEM768`. */
+  groupOf(socket: Socket): string | undefined
 }
 
 /** One connection: whom it was meant for, the session it offered, the evidence it got. */
@@ -39,8 +49,9 @@ interface Dial {
  * Sessions are kept per target and expected ID and used once (RFC 8446 C.4). A resumed connection shows no certificate to a
  * client at all; that the server could resume proves it to be the one that gave the ticket, so the chain verified then
  * is verified again now. SVID or bundle changes drop every session.
+ * Sessions above 10 KB, which are those of ML-DSA-65, never reach Node's 'session' event: such peers handshake in full.
  */
-export function createDialer(deps: DialerDeps, options: { readonly alpn?: readonly string[] } = {}): Dialer {
+export function createDialer(deps: DialerDeps, options: DialerOptions = {}): Dialer {
   const { svid, bundles, clock } = deps
   const sessions = new SessionCache()
   const dials = new WeakMap<Socket, Dial>()
@@ -49,7 +60,7 @@ export function createDialer(deps: DialerDeps, options: { readonly alpn?: readon
     context = undefined
     sessions.clear()
   }
-  const subscriptions = [svid.subscribe(renew), bundles.subscribe(renew)]
+  const subscriptions = [svid.subscribe(renew), onBundleChange(bundles, renew)]
 
   function keep(dial: Dial, ticket: Buffer): void {
     if (dial.verified) sessions.add(dial.key, { ticket, chain: dial.verified.chain }, dial.generation)
@@ -58,15 +69,9 @@ export function createDialer(deps: DialerDeps, options: { readonly alpn?: readon
 
   return {
     connect({ host, port }, expected, read) {
-      context ??= createSecureContext(toSecureContextOptions(svid.value))
+      context ??= createSecureContext(toSecureContextOptions(svid.value, options.keyExchange))
       const key = `${formatHostPort({ host, port })} ${expected.uri}`
-      const dial: Dial = {
-        key,
-        expected,
-        offered: sessions.take(key),
-        generation: sessions.generation,
-        tickets: [],
-      }
+      const dial: Dial = { key, expected, offered: sessions.take(key), generation: sessions.generation, tickets: [] }
       const socket = connect({
         host,
         port,
@@ -84,6 +89,8 @@ export function createDialer(deps: DialerDeps, options: { readonly alpn?: readon
     prepare(socket) {
       const dial = dials.get(socket)
       if (!dial || !(socket instanceof TLSSocket)) return refusePeer('tls-error', 'not a socket of this dialer')
+      const weak = options.keyExchange === 'hybrid-required' ? refuseClassical(socket) : undefined
+      if (weak) return weak
       const resumed = socket.isSessionReused()
       const chain = resumed && dial.offered ? dial.offered.chain : presentedChain(socket)
       const peer = verifyChain(chain, bundles.value, new Date(clock.now()), dial.expected, resumed)
@@ -93,9 +100,22 @@ export function createDialer(deps: DialerDeps, options: { readonly alpn?: readon
       return undefined
     },
     peerOf: (socket) => dials.get(socket)?.verified?.peer,
+    groupOf: negotiatedGroup,
     [Symbol.dispose]() {
       for (const subscription of subscriptions) subscription[Symbol.dispose]()
       renew()
     },
   }
+}
+
+function negotiatedGroup(socket: Socket): string | undefined {
+  if (!(socket instanceof TLSSocket) || socket.destroyed) return undefined
+  const info = socket.getEphemeralKeyInfo()
+  return info && 'name' in info && typeof info.name === 'string' ? info.name : undefined
+}
+
+/** OpenSSL offers no other group then; asked all the same, since the promise is ours. */
+function refuseClassical(socket: Socket): PeerRefusal | undefined {
+  const group = negotiatedGroup(socket)
+  return isHybridGroup(group) ? undefined : refusePeer('key-exchange', `the keys are of ${group ?? 'no known group'}`)
 }

@@ -1,8 +1,8 @@
 import { PicketError } from '@picket/runtime'
 
-export type MtlsErrorCode = 'ERR_PORT_IN_USE' | 'ERR_LISTEN'
+export type MtlsErrorCode = 'ERR_PORT_IN_USE' | 'ERR_LISTEN' | 'ERR_KEY_EXCHANGE'
 
-/** Thrown when a listener cannot start. A refused peer is a value, see `PeerRefusal`. */
+/** Thrown when a listener cannot start or a setting is none. A refused peer is a value, see `PeerRefusal`. */
 export class MtlsError extends PicketError {
   readonly code: MtlsErrorCode
 

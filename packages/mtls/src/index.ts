@@ -1,4 +1,11 @@
-export { createDialer, type Dialer, type DialerDeps } from './dialer.ts'
+export { createDialer, type Dialer, type DialerDeps, type DialerOptions } from './dialer.ts'
+export {
+  DEFAULT_KEY_EXCHANGE,
+  isHybridGroup,
+  KEY_EXCHANGE_PROFILES,
+  parseKeyExchangeProfile,
+  type KeyExchangeProfile,
+} from './key-exchange.ts'
 export { MtlsError, type MtlsErrorCode } from './error.ts'
 export {
   createMtlsListener,

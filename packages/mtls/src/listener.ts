@@ -2,8 +2,10 @@ import type { DropArgument, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { BundleSource, X509Svid } from '@picket/identity'
 import { codeOf, formatHostPort, messageOf, type Clock, type HostPort, type Logger, type Watch } from '@picket/runtime'
+import { onBundleChange } from './bundle-change.ts'
 import { ChainMemory } from './chain-memory.ts'
 import { MtlsError } from './error.ts'
+import type { KeyExchangeProfile } from './key-exchange.ts'
 import { presentedChain, verifyChain, type VerifiedPeer } from './peer.ts'
 import { refusePeer, toHandshakeRefusal, type PeerRefusal } from './refusal.ts'
 import { toSecureContextOptions } from './secure-context.ts'
@@ -21,6 +23,8 @@ export interface MtlsListenerOptions {
   readonly clientCertificate: 'required' | 'optional'
   /** Protocols offered; a peer that asks for none of them is refused, one that asks for nothing is not. */
   readonly alpn: readonly string[]
+  /** Default `hybrid-preferred`. Which group a peer agreed on, only the dialling end can see. */
+  readonly keyExchange?: KeyExchangeProfile
   /** Default 10 s. */
   readonly handshakeTimeoutMs?: number
   /** Default 10 000; further connections are refused at once. */
@@ -54,8 +58,8 @@ export async function createMtlsListener(
   const server = createTlsServer(deps, options)
   const connections = acceptConnections(server, deps, options, on)
   await listen(server, options.address)
-  const rotate = (): void => rotateContext(server, deps)
-  const subscriptions = [deps.svid.subscribe(rotate), deps.bundles.subscribe(rotate)]
+  const rotate = (): void => rotateContext(server, deps, options)
+  const subscriptions = [deps.svid.subscribe(rotate), onBundleChange(deps.bundles, rotate)]
   const { address, port } = server.address() as { address: string; port: number }
   server.on('error', (error) => deps.logger.error('listener failed', { error: error.message }))
   return {
@@ -72,7 +76,7 @@ export async function createMtlsListener(
 
 function createTlsServer({ svid }: MtlsListenerDeps, options: MtlsListenerOptions): Server {
   const server = createServer({
-    ...toSecureContextOptions(svid.value),
+    ...toSecureContextOptions(svid.value, options.keyExchange),
     requestCert: true,
     rejectUnauthorized: false,
     ALPNProtocols: [...options.alpn],
@@ -100,9 +104,9 @@ function listen(server: Server, { host, port }: HostPort): Promise<void> {
 }
 
 /** `setSecureContext` makes new ticket keys, so sessions from before the change are not resumed but made anew. */
-function rotateContext(server: Server, { svid, logger }: MtlsListenerDeps): void {
+function rotateContext(server: Server, { svid, logger }: MtlsListenerDeps, { keyExchange }: MtlsListenerOptions): void {
   try {
-    server.setSecureContext(toSecureContextOptions(svid.value))
+    server.setSecureContext(toSecureContextOptions(svid.value, keyExchange))
   } catch (thrown) {
     logger.error('keeps the previous TLS context', { error: messageOf(thrown) })
   }

@@ -9,6 +9,7 @@ export type HandshakeRefusalCode =
   | 'plaintext'
   | 'tls-version'
   | 'alpn'
+  | 'key-exchange'
   | 'handshake-timeout'
   | 'connection-closed'
   | 'too-many-connections'
@@ -34,6 +35,8 @@ const REFUSAL_OF_TLS_ERROR: Readonly<Record<string, readonly [HandshakeRefusalCo
   ERR_SSL_PACKET_LENGTH_TOO_LONG: ['plaintext', 'the first bytes are not TLS'],
   ERR_SSL_UNSUPPORTED_PROTOCOL: ['tls-version', 'the peer does not speak TLS 1.3'],
   ERR_SSL_NO_APPLICATION_PROTOCOL: ['alpn', 'no application protocol in common'],
+  ERR_SSL_NO_SUITABLE_KEY_SHARE: ['key-exchange', 'no key exchange group in common'],
+  ERR_SSL_NO_SUITABLE_GROUPS: ['key-exchange', 'no key exchange group in common'],
   ERR_TLS_HANDSHAKE_TIMEOUT: ['handshake-timeout', 'the handshake did not end in time'],
   ECONNRESET: ['connection-closed', 'the peer closed the connection during the handshake'],
   EPIPE: ['connection-closed', 'the peer closed the connection during the handshake'],
