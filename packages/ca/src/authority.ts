@@ -1,4 +1,12 @@
-import type { Certificate, Csr, KeyAlgorithm, SpiffeId, TrustBundle, TrustDomain } from '@picket/identity'
+import type {
+  Certificate,
+  Csr,
+  KeyAlgorithm,
+  RevokedCertificate,
+  SpiffeId,
+  TrustBundle,
+  TrustDomain,
+} from '@picket/identity'
 import type { Clock, Random, SealKey, Watch } from '@picket/runtime'
 import type { AuthorityKind, AuthoritySlot, RotationIntent } from './authority-slots.ts'
 import type { UpstreamFiles } from './upstream.ts'
@@ -34,6 +42,11 @@ export interface Authority extends AsyncDisposable {
   issue(request: IssueSvidRequest): Promise<readonly Certificate[]>
   /** A JWT-SVID by the active authority, for an hour at most. Throws what `issue` throws. */
   issueJwt(request: IssueJwtRequest): Promise<IssuedJwt>
+  /**
+   * A list of revoked serial numbers (RFC 5280 section 5, DER) by the active X.509 authority, whose end it does not
+   * outlive. Throws `ERR_ISSUE_REQUEST`, `ERR_AUTHORITY_EXPIRED`; `IdentityError` for a list that cannot be.
+   */
+  signCrl(revoked: readonly RevokedCertificate[], validForMs: number): Promise<Buffer>
   /**
    * Makes an authority and publishes it in the bundle. While one of that algorithm (the active one's unless told) is
    * prepared, gives that one; another algorithm replaces it. Throws `ERR_UPSTREAM` too.

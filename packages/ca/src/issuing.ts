@@ -1,18 +1,16 @@
 import { hash } from 'node:crypto'
-import type { Certificate, TrustDomain } from '@picket/identity'
-import type { AuthorityDeps, IssuedJwt, IssueJwtRequest, IssueSvidRequest } from './authority.ts'
+import { createCrl, type TrustDomain } from '@picket/identity'
+import type { Authority, AuthorityDeps, IssueJwtRequest, IssueSvidRequest } from './authority.ts'
 import type { AuthorityKeeper } from './authority-keeper.ts'
 import type { AuthorityKind } from './authority-slots.ts'
 import type { Journal } from './journal.ts'
 import { signJwtSvid } from './jwt-issuer.ts'
-import { createSvidIssuer } from './svid-issuer.ts'
-import { checkJwtRequest, checkSvidRequest } from './svid-request.ts'
+import { BACKDATE_MS, MIN_TTL_MS } from './profile.ts'
+import { createSvidIssuer, expired } from './svid-issuer.ts'
+import { checkJwtRequest, checkSvidRequest, checkTtl } from './svid-request.ts'
 
 /** The straight lines from a request to an SVID: check, sign, check what was signed, write down, hand out. */
-export interface Issuing {
-  issue(request: IssueSvidRequest): Promise<readonly Certificate[]>
-  issueJwt(request: IssueJwtRequest): Promise<IssuedJwt>
-}
+export type Issuing = Pick<Authority, 'issue' | 'issueJwt' | 'signCrl'>
 
 export function createIssuing(
   keeper: AuthorityKeeper,
@@ -20,6 +18,8 @@ export function createIssuing(
   trustDomain: TrustDomain,
   { clock, random }: AuthorityDeps,
 ): Issuing {
+  /** The instant of signing, so that it also grows over restarts. */
+  let crlNumber = 0n
   let svidIssuer = createSvidIssuer(keeper.activeOf('x509'), random)
   keeper.authorities.subscribe(() => {
     const active = keeper.activeOf('x509')
@@ -53,6 +53,17 @@ export function createIssuing(
       })
       return issued
     },
+    signCrl: (revoked, validForMs) =>
+      Promise.try(() => {
+        checkTtl(validForMs)
+        const { slot, certificate, privateKey } = keeper.activeOf('x509')
+        const nowMs = clock.now()
+        const nextUpdate = new Date(Math.min(nowMs + validForMs, slot.notAfter.getTime()))
+        if (nextUpdate.getTime() < nowMs + MIN_TTL_MS) throw expired()
+        crlNumber = crlNumber < BigInt(nowMs) ? BigInt(nowMs) : crlNumber + 1n
+        const thisUpdate = new Date(nowMs - BACKDATE_MS)
+        return createCrl({ issuer: certificate!, crlNumber, thisUpdate, nextUpdate, revoked }, privateKey!)
+      }),
   }
 }
 

@@ -21,7 +21,7 @@ export function createSvidIssuer(authority: LoadedAuthority, random: Random): Sv
   return {
     authority,
     issue({ csr, id, ttlMs, dnsNames = [] }, nowMs) {
-      if (endMs < nowMs + MIN_TTL_MS) throw new CaError('ERR_AUTHORITY_EXPIRED', 'the authority has expired')
+      if (endMs < nowMs + MIN_TTL_MS) throw expired()
       if (csr.publicKeyInfo.keyId === slot.keyId) throw requestError("the key is the authority's own")
       const expected = {
         request: { id, publicKeyInfo: csr.publicKeyInfo, dnsNames },
@@ -31,4 +31,8 @@ export function createSvidIssuer(authority: LoadedAuthority, random: Random): Sv
       return signSvid(createSvidTemplate(expected, certificate!, random), authority, expected)
     },
   }
+}
+
+export function expired(): CaError {
+  return new CaError('ERR_AUTHORITY_EXPIRED', 'the authority has expired')
 }

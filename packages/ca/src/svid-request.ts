@@ -31,7 +31,8 @@ function checkId(id: SpiffeId, trustDomain: TrustDomain): void {
   if (id.path === '') throw requestError(`${id.uri} has no path`)
 }
 
-function checkTtl(ttlMs: number): void {
+/** Throws `ERR_ISSUE_REQUEST`. */
+export function checkTtl(ttlMs: number): void {
   if (!Number.isSafeInteger(ttlMs) || ttlMs < MIN_TTL_MS) throw requestError('the time to live is under a second')
 }
 
