@@ -71,6 +71,8 @@ export {
   type ServiceConfig,
   type ServiceEndpoints,
 } from './payloads.ts'
+export { encodeIdentities, parseIdentities, type Identities, type IdentityRecord } from './identities-payload.ts'
+export { encodeRevocations, parseRevocations, type Revocations } from './revocations-payload.ts'
 export { controlPlaneId, isReservedId, operatorId, type Caller } from './caller.ts'
 export { CHUNK_BYTES, chunkResource, createReassembler, RESOURCE_BYTES, type Reassembler } from './chunks.ts'
 export type {

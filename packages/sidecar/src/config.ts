@@ -9,6 +9,7 @@ import {
   type AccessLogTarget,
   type OutboundRoute,
   type SidecarSettings,
+  type WorkloadAttestation,
 } from './settings.ts'
 
 /** Where identity, policy and endpoints come from. */
@@ -24,6 +25,13 @@ export interface FileSource {
   readonly policyFile: string | undefined
 }
 
+/** Where workloads of this host get their identities; undefined paths are not served. */
+export interface WorkloadApiConfig {
+  readonly socket: { readonly path: string; readonly group: string | undefined } | undefined
+  readonly tcp: HostPort | undefined
+  readonly attestation: WorkloadAttestation
+}
+
 /** The settings, free of contradictions. */
 export interface SidecarConfig {
   readonly source: SidecarSource
@@ -33,6 +41,7 @@ export interface SidecarConfig {
   readonly outboundListener: HostPort | undefined
   readonly admin: HostPort
   readonly accessLog: AccessLogTarget
+  readonly workloadApi: WorkloadApiConfig | undefined
   readonly drainTimeoutMs: number
 }
 
@@ -49,8 +58,15 @@ export function createSidecarConfig(settings: SidecarSettings): SidecarConfig {
     outboundListener: outboundListenerOf(settings),
     admin: settings.admin,
     accessLog: settings.accessLog,
+    workloadApi: workloadApiOf(settings),
     drainTimeoutMs: settings.drainTimeout,
   })
+}
+
+function workloadApiOf(settings: SidecarSettings): WorkloadApiConfig | undefined {
+  const { workloadApi: path, workloadApiGroup: group, workloadApiTcp: tcp, workloadAttestation: attestation } = settings
+  if (path === undefined && !tcp) return undefined
+  return { socket: path === undefined ? undefined : { path, group }, tcp, attestation }
 }
 
 /** Undefined when something is missing, which is one of the contradictions. */

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { environmentOf, flagOf, formatHostPort, isLoopback, type HostPort } from '@picket/runtime'
 import { inboundOf, outboundListenerOf, type SidecarSettings } from './settings.ts'
 
@@ -21,6 +22,7 @@ export function contradictionsOf(settings: SidecarSettings): string[] {
     ...(settings.controlPlane ? controlPlaneProblems(settings) : fileModeProblems(settings)),
     ...inboundProblems(settings),
     ...outboundProblems(settings),
+    ...workloadApiProblems(settings),
     ...sameListenProblems(settings),
   ]
 }
@@ -67,9 +69,9 @@ function fileModeProblems(settings: SidecarSettings): string[] {
       `outbound "${route.service}" is a mesh service: without a control plane write LISTEN=HOST:PORT,SPIFFE_ID`,
     )
   }
-  if (!settings.app && settings.outbound.length === 0 && !outboundListenerOf(settings)) {
+  if (!settings.app && settings.outbound.length === 0 && !outboundListenerOf(settings) && !servesWorkloads(settings)) {
     problems.push(
-      `nothing to do: give ${flag('app')} for inbound calls, ${flag('outbound')} for outbound calls, or both`,
+      `nothing to do: give ${flag('app')} for inbound calls, ${flag('outbound')} for outbound calls, or ${flag('workloadApi')}`,
     )
   }
   return problems
@@ -97,12 +99,38 @@ function outboundProblems(settings: SidecarSettings): string[] {
   )
 }
 
+const servesWorkloads = ({ workloadApi, workloadApiTcp }: SidecarSettings): boolean =>
+  workloadApi !== undefined || workloadApiTcp !== undefined
+
+/** A TCP port is open to every user of the host: without the kernel's word for who calls it would be everybody's identity. */
+function workloadApiProblems(settings: SidecarSettings): string[] {
+  const { workloadApiGroup, workloadApiTcp, workloadAttestation } = settings
+  const problems: string[] = []
+  if (workloadApiGroup !== undefined && !servesWorkloads(settings)) {
+    problems.push(`workloadApiGroup has no use without a socket: add ${flag('workloadApi')}`)
+  }
+  if (workloadAttestation === 'unix' && !servesWorkloads(settings)) {
+    problems.push(`workloadAttestation has no use without a socket: add ${flag('workloadApi')}`)
+  }
+  if (!workloadApiTcp) return problems
+  if (!isLoopback(workloadApiTcp.host) || isIP(workloadApiTcp.host) === 0) {
+    problems.push(`workloadApiTcp ${formatHostPort(workloadApiTcp)} is not a loopback address: use 127.0.0.1`)
+  }
+  if (workloadAttestation !== 'unix') {
+    problems.push(
+      `workloadApiTcp would serve every user of this host: add ${flag('workloadAttestation')} unix, or use ${flag('workloadApi')}`,
+    )
+  }
+  return problems
+}
+
 function sameListenProblems(settings: SidecarSettings): string[] {
   const seen = new Map<string, string>()
   const listeners: [string, HostPort | undefined][] = [
     ['inbound', inboundOf(settings)?.listen],
     ['outboundListener', outboundListenerOf(settings)],
     ['admin', settings.admin],
+    ['workloadApiTcp', settings.workloadApiTcp],
     ...settings.outbound.map((route): [string, HostPort] => ['outbound', route.listen]),
   ]
   return listeners.flatMap(([key, address]) => {

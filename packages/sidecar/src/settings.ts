@@ -10,6 +10,9 @@ import {
   type SettingsTable,
 } from '@picket/runtime'
 
+/** Off: whoever may open the Workload API's socket is taken as it is. `unix`: the kernel is asked who it is. */
+export type WorkloadAttestation = 'off' | 'unix'
+
 /** One loopback listener for the app's plain calls to one service. */
 export type OutboundRoute =
   /** The endpoints and the SPIFFE ID come from the mesh. */
@@ -129,6 +132,30 @@ export const sidecarSettings = {
     placeholder: 'FILE|-|none',
     doc: 'JSON access records: a file, - for standard output, or none',
   },
+  workloadApi: {
+    parse: parseSocketPath,
+    optional: true,
+    placeholder: 'PATH',
+    doc: 'Unix socket of the SPIFFE Workload API and Envoy SDS: SPIFFE_ENDPOINT_SOCKET=unix://PATH',
+  },
+  workloadApiGroup: {
+    parse: parseGroup,
+    optional: true,
+    placeholder: 'GROUP',
+    doc: 'group that may open the socket too (0660); default only the own user (0600)',
+  },
+  workloadApiTcp: {
+    parse: parseHostPort,
+    optional: true,
+    placeholder: 'HOST:PORT',
+    doc: 'loopback listener of the same; each connection is resolved to its process, so it needs --workload-attestation unix',
+  },
+  workloadAttestation: {
+    parse: parseWorkloadAttestation,
+    default: 'off',
+    placeholder: 'off|unix',
+    doc: 'unix: ask the kernel which process calls, and match unix:uid, unix:gid, unix:path and unix:sha256 selectors',
+  },
   drainTimeout: {
     parse: parseDuration,
     default: '30s',
@@ -187,6 +214,31 @@ function parseHostPortOrNone(text: string): HostPort | 'none' {
 
 function parsePath(text: string): string {
   if (text === '' || text.includes('\0')) throw new TypeError('the path is empty or holds a NUL')
+  return text
+}
+
+/** `sun_path` holds 108 bytes, the last of them a NUL. */
+const MAX_SOCKET_PATH_BYTES = 107
+
+function parseSocketPath(text: string): string {
+  if (!text.startsWith('/') || text.endsWith('/') || text.includes('\0')) {
+    throw new TypeError(`"${text}" is not a socket's path: write an absolute path, without "unix:"`)
+  }
+  if (Buffer.byteLength(text) > MAX_SOCKET_PATH_BYTES) {
+    throw new TypeError(`"${text}" is too long for a socket: ${MAX_SOCKET_PATH_BYTES} bytes are the most`)
+  }
+  return text
+}
+
+function parseGroup(text: string): string {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(text)) {
+    throw new TypeError(`"${text}" is not a group: write its name or its number`)
+  }
+  return text
+}
+
+function parseWorkloadAttestation(text: string): WorkloadAttestation {
+  if (text !== 'off' && text !== 'unix') throw new TypeError(`"${text}" is neither off nor unix`)
   return text
 }
 

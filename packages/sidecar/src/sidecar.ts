@@ -27,6 +27,7 @@ import { openSource } from './source.ts'
 import { watchSvidLife } from './svid-life.ts'
 import { createTrafficMetrics } from './traffic-metrics.ts'
 import { openTraffic, tryTrafficPorts } from './traffic.ts'
+import { openWorkloadApi } from './workload-api.ts'
 
 export interface SidecarDeps {
   readonly clock: Clock
@@ -41,6 +42,9 @@ export interface SidecarAddresses {
   readonly outbound: readonly { readonly route: OutboundRoute; readonly address: HostPort }[]
   readonly outboundListener: HostPort | undefined
   readonly admin: HostPort
+  /** Path of the Unix socket. */
+  readonly workloadApi: string | undefined
+  readonly workloadApiTcp: HostPort | undefined
 }
 
 export interface Sidecar extends AsyncDisposable {
@@ -114,11 +118,13 @@ async function startParts(deps: Start, stack: AsyncDisposableStack, signal: Abor
   })
   const startAt = (address: HostPort) => startAdmin(deps, { address, routes })
   const admin = stack.use(await listenFor({ setting: 'admin', address: config.admin }, startAt))
+  const workloadApi = config.workloadApi && stack.use(await openWorkloadApi(deps, config.workloadApi))
   await tryTrafficPorts(config)
   const accessLog = stack.use(await createAccessLog(config.accessLog, deps))
   const source = stack.use(await openSource(deps, config.source, signal))
   const { inputs } = source
   identity.set(inputs)
+  workloadApi?.serve(source.workloads)
   const life = stack.use(watchSvidLife(deps, inputs.svid))
   const policy = config.inbound && inputs.policy.engine
   readiness.follow({ ...inputs, life, policy, appReachable: probe?.reachable })
@@ -141,7 +147,9 @@ async function startParts(deps: Start, stack: AsyncDisposableStack, signal: Abor
     reportOn: [readiness, inputs.policy.engine],
   })
   const { inbound, outbound, outboundListener } = traffic
-  const addresses = { inbound, outbound, outboundListener, admin: admin.address }
+  const { socket, tcp: workloadApiTcp } = workloadApi ?? { socket: undefined, tcp: undefined }
+  const workloads = { workloadApi: socket, workloadApiTcp }
+  const addresses = { inbound, outbound, outboundListener, admin: admin.address, ...workloads }
   return { id: inputs.svid.value.id, addresses, readiness, failures: [tasks.failed, traffic.failed] }
 }
 
@@ -160,11 +168,14 @@ function showGauges(metrics: Metrics, { svid }: SidecarInputs, readiness: Readin
   })
 }
 
-function showAddresses({ inbound, outbound, outboundListener, admin }: SidecarAddresses): LogFields {
+function showAddresses(addresses: SidecarAddresses): LogFields {
+  const { inbound, outbound, outboundListener, admin, workloadApi, workloadApiTcp } = addresses
   return {
     inbound: inbound && formatHostPort(inbound),
     outbound: outbound.map(({ address }) => formatHostPort(address)),
     outboundListener: outboundListener && formatHostPort(outboundListener),
     admin: formatHostPort(admin),
+    workloadApi,
+    workloadApiTcp: workloadApiTcp && formatHostPort(workloadApiTcp),
   }
 }

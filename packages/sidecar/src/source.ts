@@ -1,11 +1,12 @@
 import { openAgent, type AgentOptions, type ControlPlaneSource } from '@picket/agent'
 import type { SpiffeId } from '@picket/identity'
 import { createPolicyStore } from '@picket/policy'
-import type { Clock, Logger, Metrics, Random, Tasks } from '@picket/runtime'
+import { createWatch, type Clock, type Logger, type Metrics, type Random, type Tasks } from '@picket/runtime'
 import type { FileSource } from './config.ts'
 import { SidecarError } from './error.ts'
 import { openFileInputs } from './file-inputs.ts'
 import type { SidecarInputs } from './inputs.ts'
+import { issueNoJwt, toSingleIdentity, type WorkloadSource } from './workload-source.ts'
 
 export interface SourceDeps {
   readonly clock: Clock
@@ -17,6 +18,8 @@ export interface SourceDeps {
 /** Where the inputs come from; the rest of the sidecar cannot tell which it is. */
 export interface Source extends AsyncDisposable {
   readonly inputs: SidecarInputs
+  /** What workloads of this host are given. */
+  readonly workloads: WorkloadSource
   /** The service's name in policy input and records, unless the settings give one. */
   readonly service: () => string
   /** Keeps the inputs current, as long as `tasks` lasts. */
@@ -45,6 +48,7 @@ async function openFiles(deps: SourceDeps, source: FileSource): Promise<Source> 
   const moved = stack.move()
   return {
     inputs,
+    workloads: ownSvidOnly(inputs),
     service: () => lastSegment(inputs.svid.value.id),
     start: () => {},
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
@@ -55,12 +59,19 @@ async function openControlPlane(deps: SourceDeps, source: ControlPlaneSource, si
   const policy = createPolicyStore()
   const agent = await openAgent({ ...deps, policy }, source, signal)
   const { svid, resources } = agent
+  const inputs = { svid, bundles: resources.bundles, policy, endpoints: resources.endpoints }
   return {
-    inputs: { svid, bundles: resources.bundles, policy, endpoints: resources.endpoints },
+    inputs,
+    workloads: ownSvidOnly(inputs),
     service: () => resources.serviceConfig.value?.service.name ?? lastSegment(svid.value.id),
     start: (tasks, options) => agent.start(tasks, options),
     [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
   }
+}
+
+/** No further identities, no deny-list and no tokens: what there is without a control plane that pushes them. */
+function ownSvidOnly({ svid, bundles }: SidecarInputs): WorkloadSource {
+  return { identities: toSingleIdentity(svid), bundles, crl: createWatch(undefined), issueJwt: issueNoJwt }
 }
 
 function lastSegment({ path }: SpiffeId): string {
