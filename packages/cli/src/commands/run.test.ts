@@ -154,7 +154,8 @@ test('an app whose sidecar fails is asked to end, then made to, and that is a fa
 test('secrets that only the sidecar needs do not reach the app', () => {
   const own = { PICKET_JOIN_TOKEN: 'hunter2', PICKET_SEAL_KEY: 'hunter2', PICKET_LOG_LEVEL: 'warn', PATH: '/bin' }
   const admin = { host: '127.0.0.1', port: 7490 }
-  const addresses = { inbound: undefined, outbound: [], outboundListener: undefined, admin }
+  const workloads = { workloadApi: undefined, workloadApiTcp: undefined }
+  const addresses = { inbound: undefined, outbound: [], outboundListener: undefined, admin, ...workloads }
   const environment = appEnvironment(own, { app: undefined }, { addresses })
   assert.deepEqual(environment, { PICKET_LOG_LEVEL: 'warn', PATH: '/bin' })
   assert.equal(own.PICKET_JOIN_TOKEN, 'hunter2')
