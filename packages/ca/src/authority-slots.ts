@@ -40,6 +40,11 @@ export interface RotationIntent {
   readonly reason: (typeof ROTATION_REASONS)[number]
   /** Taint and revoke the old ones. */
   readonly retire: boolean
+  /**
+   * Key identifiers of the authorities that were active when it began: a kind's turn is over when its active one is none of
+   * them, whatever the clock says.
+   */
+  readonly replaces: readonly string[]
   readonly startedAt: Date
   readonly deadlineAt: Date | undefined
   /** The share of connected sidecars that must have the new bundle, 0 to 1. */

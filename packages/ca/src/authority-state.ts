@@ -60,11 +60,9 @@ function toSlot(value: unknown): AuthoritySlot {
   const kind = toOneOf(slot['kind'], AUTHORITY_KINDS)
   const algorithm = toAlgorithm(slot['algorithm'])
   if (!isAuthorityAlgorithm(kind, algorithm)) throw new TypeError(`${algorithm} is no algorithm of a ${kind} authority`)
-  const keyId = slot['keyId']
-  if (typeof keyId !== 'string' || !/^[0-9a-f]{40}$/.test(keyId)) throw new TypeError('a key identifier is not one')
   return {
     kind,
-    keyId,
+    keyId: toKeyId(slot['keyId']),
     algorithm,
     state: toOneOf(slot['state'], AUTHORITY_STATES),
     tainted: toBoolean(slot['tainted']),
@@ -93,8 +91,13 @@ function checkSlots(slots: readonly AuthoritySlot[]): void {
   }
 }
 
+function toKeyId(value: unknown): string {
+  if (typeof value !== 'string' || !/^[0-9a-f]{40}$/.test(value)) throw new TypeError('a key identifier is not one')
+  return value
+}
+
 function toRotation(value: unknown): RotationIntent {
-  const required = ['id', 'kinds', 'reason', 'retire', 'startedAt', 'quorum']
+  const required = ['id', 'kinds', 'reason', 'retire', 'replaces', 'startedAt', 'quorum']
   const rotation = toMembers(value, required, ['algorithm', 'svidAlgorithm', 'deadlineAt'])
   const { quorum } = rotation
   if (typeof quorum !== 'number' || !(quorum >= 0 && quorum <= 1)) throw new TypeError('a quorum is not from 0 to 1')
@@ -107,6 +110,7 @@ function toRotation(value: unknown): RotationIntent {
     svidAlgorithm: optional('svidAlgorithm', toAlgorithm),
     reason: toOneOf(rotation['reason'], ROTATION_REASONS),
     retire: toBoolean(rotation['retire']),
+    replaces: toList(rotation['replaces'], 2).map(toKeyId),
     startedAt: toDate(rotation['startedAt']),
     deadlineAt: optional('deadlineAt', toDate),
     quorum,
