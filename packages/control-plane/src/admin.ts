@@ -1,4 +1,4 @@
-import { RpcError, type AdminHandlers, type Caller, type SidecarStatus, type Status } from '@picket/rpc'
+import { RpcError, type AdminHandlers, type Caller, type Status } from '@picket/rpc'
 import type { Logger } from '@picket/runtime'
 import type { Entries } from './entries.ts'
 import type { JoinTokens } from './join-tokens.ts'
@@ -21,13 +21,13 @@ export function createAdmin({ entries, tokens, policies, sync, logger, status }:
     createToken: (request, caller) => answer(tokens.create(request, nameOf(caller))),
     async createEntry(draft, caller) {
       const entry = await answer(entries.create(draft, nameOf(caller)))
-      await sync.recheck(entry.spiffeId)
+      await sync.recheck()
       return entry
     },
     listEntries: (request) => answer(entries.list(request)),
     async deleteEntry(id, caller) {
       const entry = await answer(entries.delete(id, nameOf(caller)))
-      await sync.recheck(entry.spiffeId)
+      await sync.recheck()
       return entry
     },
     pushPolicy: (bundle, caller) => answer(policies.push(bundle, nameOf(caller))),
@@ -40,18 +40,8 @@ export function createAdmin({ entries, tokens, policies, sync, logger, status }:
     applyEntries: () => Promise.reject(notYet()),
     explainIdentity: () => Promise.reject(notYet()),
     getStatus: () => status(),
-    async listSidecars({ pageSize, pageToken }) {
-      const all = sync.sidecars()
-      const from = pageToken === '' ? 0 : all.findIndex((sidecar) => keyOf(sidecar) > pageToken)
-      const page = from < 0 ? [] : all.slice(from, from + Math.min(pageSize || 500, 1000))
-      const last = page.at(-1)
-      return { sidecars: page, nextPageToken: last && last !== all.at(-1) ? keyOf(last) : '' }
-    },
+    listSidecars: async (request) => sync.page(request),
   }
-}
-
-function keyOf({ spiffeId, instanceId }: SidecarStatus): string {
-  return `${spiffeId} ${instanceId}`
 }
 
 function notYet(): RpcError {

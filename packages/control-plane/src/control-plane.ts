@@ -1,10 +1,18 @@
 import { join } from 'node:path'
 import { openAuthority } from '@picket/ca'
-import type { TrustDomain } from '@picket/identity'
-import { controlPlaneId, operatorId, RpcError, startControlPlaneServer, type ControlPlaneHandlers } from '@picket/rpc'
+import type { KeyAlgorithm, TrustBundle, TrustDomain } from '@picket/identity'
+import {
+  controlPlaneId,
+  encodeRevocations,
+  operatorId,
+  RpcError,
+  startControlPlaneServer,
+  type ControlPlaneHandlers,
+} from '@picket/rpc'
 import {
   createMetrics,
   createTasks,
+  createWatch,
   formatHostPort,
   sleepUnlessAborted,
   type Clock,
@@ -25,6 +33,7 @@ import { createJoinTokens } from './join-tokens.ts'
 import { writeOperatorCredentials } from './operator-credentials.ts'
 import { keepSvid } from './own-svid.ts'
 import { createPolicies } from './policies.ts'
+import { createResource } from './revision.ts'
 import { loadSealKey } from './seal-key.ts'
 import type { ControlPlaneSettings } from './settings.ts'
 import { readStatus, VERSION } from './status.ts'
@@ -143,10 +152,17 @@ async function createHandlers(
   const enrollment = createEnrollment({ ...common, tokens })
   const policies = await createPolicies(common)
   const endpoints = opening.use(await createEndpointRegistry(common))
-  const sources = { trustBundle: bundles.resource, endpoints: endpoints.resource, policy: policies.active }
+  const sources = {
+    trustBundle: bundles.resource,
+    revocations: createWatch(createResource('revocations', encodeRevocations({ subjects: [], crl: undefined }))),
+    federation: createWatch(new Map<string, TrustBundle>()),
+    svidAlgorithm: createWatch<KeyAlgorithm>('ec-p256'),
+    endpoints: endpoints.resource,
+    policy: policies.active,
+  }
   const sync = opening.use(createSyncHub({ ...deps, enrollment, endpoints, resources: createSyncResources(sources) }))
   const connected = deps.metrics.gauge('picket_sidecars_connected', 'Sidecars with an open stream')
-  deps.metrics.onRender(() => connected.set(sync.sidecars().filter((sidecar) => sidecar.connected).length))
+  deps.metrics.onRender(() => connected.set(sync.connected().length))
   const trustBundle = (): string => bundles.resource.value.bytes.toString()
   const certificates = createCertificates({ ...common, issuer, enrollment, trustBundle }, { svidTtlMs })
   const status = (): ReturnType<typeof readStatus> => readStatus({ issuer, store, policies, sync, startedAtMs })

@@ -1,66 +1,87 @@
-import { RESOURCE_KINDS, type SidecarStatus } from '@picket/rpc'
+import { RESOURCE_KINDS, type ListSidecarsResponse, type PageRequest, type SidecarStatus } from '@picket/rpc'
 import type { Clock } from '@picket/runtime'
 import type { SyncConnection } from './sync-connection.ts'
 import { toResourceStatus } from './sync-state.ts'
 
 /** The sidecars by identity and instance, connected or lately so. */
 export interface SidecarList {
-  connections(): readonly SyncConnection[]
+  readonly connected: number
+  connections(): Iterable<SyncConnection>
   hasRoomFor(spiffeId: string): boolean
   /** Resolves a second stream of the same instance: the newer one stands, the older is handed back. */
   enter(connection: SyncConnection): SyncConnection | undefined
   /** False: another stream of the same instance has taken its place. */
   leave(connection: SyncConnection): boolean
-  list(): readonly SidecarStatus[]
+  /** In order of SPIFFE ID and instance; a page begins after the sidecar that its token names, be that there or not. */
+  page(request: PageRequest): ListSidecarsResponse
 }
 
 const INSTANCES_PER_ID = 1000
 /** How many that are gone are shown, and for how long. */
 const GONE = { number: 1000, ms: 3_600_000 } as const
+const PAGE = { usual: 500, largest: 1000 } as const
 
 interface Sidecar {
   readonly connection: SyncConnection
   readonly connectedAtMs: number
-  readonly goneAtMs: number | undefined
+}
+
+interface GoneSidecar extends Sidecar {
+  readonly goneAtMs: number
 }
 
 export function createSidecarList(clock: Pick<Clock, 'now'>): SidecarList {
-  const sidecars = new Map<string, Sidecar>()
-  const connected = (): SyncConnection[] =>
-    [...sidecars.values()].filter(({ goneAtMs }) => goneAtMs === undefined).map(({ connection }) => connection)
+  const present = new Map<string, Sidecar>()
+  /** Maps keep the order of insertion: the first gone come first. */
+  const gone = new Map<string, GoneSidecar>()
+  const instances = new Map<string, number>()
 
-  /** Maps keep the order of insertion, and those that leave are inserted again: the first gone come first. */
+  function count({ identity }: SyncConnection, change: 1 | -1): void {
+    const left = (instances.get(identity.id.uri) ?? 0) + change
+    if (left > 0) instances.set(identity.id.uri, left)
+    else instances.delete(identity.id.uri)
+  }
+
   function forgetGone(): void {
-    const gone = [...sidecars].filter(([, { goneAtMs }]) => goneAtMs !== undefined)
-    const old = gone.filter(([, { goneAtMs }], index) => {
-      return gone.length - index > GONE.number || goneAtMs! < clock.now() - GONE.ms
-    })
-    for (const [key] of old) sidecars.delete(key)
+    for (const [key, { goneAtMs }] of gone) {
+      if (gone.size <= GONE.number && goneAtMs >= clock.now() - GONE.ms) return
+      gone.delete(key)
+    }
   }
 
   return {
-    connections: connected,
-    hasRoomFor: (spiffeId) =>
-      connected().filter(({ identity }) => identity.id.uri === spiffeId).length < INSTANCES_PER_ID,
+    get connected() {
+      return present.size
+    },
+    connections: () => present.values().map(({ connection }) => connection),
+    hasRoomFor: (spiffeId) => (instances.get(spiffeId) ?? 0) < INSTANCES_PER_ID,
     enter(connection) {
-      const present = sidecars.get(keyOf(connection))
-      sidecars.set(keyOf(connection), { connection, connectedAtMs: clock.now(), goneAtMs: undefined })
-      return present?.goneAtMs === undefined ? present?.connection : undefined
+      const key = keyOf(connection)
+      const replaced = present.get(key)?.connection
+      if (!replaced) count(connection, 1)
+      present.set(key, { connection, connectedAtMs: clock.now() })
+      gone.delete(key)
+      return replaced
     },
     leave(connection) {
       const key = keyOf(connection)
-      const present = sidecars.get(key)
-      if (present?.connection !== connection) return false
-      sidecars.delete(key)
-      sidecars.set(key, { ...present, goneAtMs: clock.now() })
+      const sidecar = present.get(key)
+      if (sidecar?.connection !== connection) return false
+      present.delete(key)
+      count(connection, -1)
+      gone.set(key, { ...sidecar, goneAtMs: clock.now() })
       forgetGone()
       return true
     },
-    list() {
+    page({ pageSize, pageToken }) {
       forgetGone()
-      const byName = (a: SidecarStatus, b: SidecarStatus): number =>
-        a.spiffeId.localeCompare(b.spiffeId) || a.instanceId.localeCompare(b.instanceId)
-      return [...sidecars.values()].map(toStatus).sort(byName)
+      const limit = Math.min(pageSize || PAGE.usual, PAGE.largest)
+      const later = [...present, ...gone].filter(([key]) => key > pageToken).sort(([a], [b]) => (a < b ? -1 : 1))
+      const page = later.slice(0, limit)
+      return {
+        sidecars: page.map(([, sidecar]) => toStatus(sidecar)),
+        nextPageToken: later.length > limit ? page.at(-1)![0] : '',
+      }
     },
   }
 }
@@ -69,19 +90,20 @@ function keyOf({ identity, hello }: SyncConnection): string {
   return `${identity.id.uri} ${hello.instanceId}`
 }
 
-function toStatus({ connection, connectedAtMs, goneAtMs }: Sidecar): SidecarStatus {
-  const { identity, hello, entry, state, report } = connection
+function toStatus({ connection, connectedAtMs, ...rest }: Sidecar | GoneSidecar): SidecarStatus {
+  const { identity, hello, standing, state, report } = connection
+  const connected = !('goneAtMs' in rest)
   return {
     spiffeId: identity.id.uri,
-    service: entry.service,
+    service: standing.entry.service,
     instanceId: hello.instanceId,
     advertise: hello.advertise,
     version: hello.version,
-    connected: goneAtMs === undefined,
+    connected,
     connectedAtMs,
     svidSerial: report?.svidSerial || identity.serialNumber,
     svidNotAfterMs: report?.svidNotAfterMs || identity.notAfter.getTime(),
-    ready: goneAtMs === undefined && (report?.ready ?? false),
+    ready: connected && (report?.ready ?? false),
     notReadyReasons: report?.notReadyReasons ?? [],
     resources: RESOURCE_KINDS.flatMap((kind) => {
       const known = state.get(kind)

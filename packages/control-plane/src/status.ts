@@ -13,7 +13,7 @@ interface StatusDeps {
   readonly issuer: Issuer
   readonly store: Pick<EntryStore, 'countEntries'> & Pick<SvidStore, 'countSvids'>
   readonly policies: Pick<Policies, 'active'>
-  readonly sync: Pick<SyncHub, 'sidecars'>
+  readonly sync: Pick<SyncHub, 'connected'>
   readonly startedAtMs: number
 }
 
@@ -29,7 +29,7 @@ export async function readStatus({ issuer, store, policies, sync, startedAtMs }:
     policyRevision: policies.active.value?.revision ?? '',
     entries: await store.countEntries(),
     issuedSvids: await store.countSvids(),
-    sidecarsConnected: sync.sidecars().filter(({ connected }) => connected).length,
+    sidecarsConnected: sync.connected().length,
     svidAlgorithm: '',
     revocations: 0,
   }

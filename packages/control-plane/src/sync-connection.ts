@@ -1,7 +1,6 @@
 import type { SpiffeId } from '@picket/identity'
 import { RpcError, type Hello, type Report, type SyncRequestMessage, type SyncServerStream } from '@picket/rpc'
-import type { RegistrationEntry } from './entries.ts'
-import type { SyncResources } from './sync-resources.ts'
+import type { Standing, SyncResources } from './sync-resources.ts'
 import { createSyncSender } from './sync-sender.ts'
 import { nextResource, nextSyncState, type SyncState } from './sync-state.ts'
 
@@ -12,6 +11,13 @@ export interface SyncIdentity {
   readonly notAfter: Date
 }
 
+/** How a stream began. */
+export interface Opening {
+  readonly identity: SyncIdentity
+  readonly hello: Hello
+  readonly standing: Standing
+}
+
 /**
  * One sidecar's stream: what it has said, what it was sent. At most one resource is on its way at a time and always the
  * newest of its kind follows, so that nothing queues up for a slow sidecar.
@@ -19,29 +25,30 @@ export interface SyncIdentity {
 export interface SyncConnection {
   readonly identity: SyncIdentity
   readonly hello: Hello
-  readonly entry: RegistrationEntry
+  readonly standing: Standing
   readonly state: SyncState
   readonly report: Report | undefined
   /** Something that the sidecar should have may be newer: sends what it lacks, as far as the transport takes it. */
   wake(): void
   rotate(): void
-  /** The entry that its identity hangs on now. */
-  confirm(entry: RegistrationEntry): void
+  /** What its evidence entitles it to now. */
+  confirm(standing: Standing): void
   receive(message: SyncRequestMessage): void
   end(error?: Error): void
 }
 
 export function createSyncConnection(
   stream: SyncServerStream,
-  opening: { readonly identity: SyncIdentity; readonly hello: Hello; readonly entry: RegistrationEntry },
-  resources: Pick<SyncResources, 'wanted' | 'chunksOf'>,
+  opening: Opening,
+  resources: Pick<SyncResources, 'follow' | 'chunksOf'>,
 ): SyncConnection {
-  let { entry } = opening
+  let { standing } = opening
+  let followed = resources.follow(standing)
   let state = nextSyncState(new Map(), opening.hello)
   let report: Report | undefined
 
   const sender = createSyncSender(stream, () => {
-    const resource = nextResource(state, resources.wanted(entry))
+    const resource = nextResource(state, followed.wanted())
     if (!resource) return undefined
     state = nextSyncState(state, { kind: 'sent', resource })
     return resources.chunksOf(resource)
@@ -50,8 +57,8 @@ export function createSyncConnection(
   return {
     identity: opening.identity,
     hello: opening.hello,
-    get entry() {
-      return entry
+    get standing() {
+      return standing
     },
     get state() {
       return state
@@ -62,7 +69,8 @@ export function createSyncConnection(
     wake: () => sender.wake(),
     rotate: () => sender.rotate(),
     confirm(confirmed) {
-      entry = confirmed
+      standing = confirmed
+      followed = resources.follow(confirmed)
       sender.wake()
     },
     receive(message) {

@@ -1,32 +1,59 @@
-import { chunkResource, encodeServiceConfig, type Resource, type ResourceChunk } from '@picket/rpc'
+import type { KeyAlgorithm, SpiffeId, TrustBundle } from '@picket/identity'
+import { encodeBundleMap } from '@picket/identity'
+import { chunkResource, encodeIdentities, encodeServiceConfig, type Resource, type ResourceChunk } from '@picket/rpc'
 import type { Watch } from '@picket/runtime'
 import type { RegistrationEntry } from './entries.ts'
 import { createResource } from './revision.ts'
 
+/** One SPIFFE ID that a sidecar's evidence entitles it to, and the entry that says so. */
+export interface EntitledIdentity {
+  readonly entry: Pick<RegistrationEntry, 'ttlSeconds' | 'dnsNames'>
+  readonly spiffeId: SpiffeId
+  readonly hint: string
+  /** Of type `unix`. */
+  readonly selectors: readonly string[]
+  readonly federatesWith: readonly string[]
+}
+
+/** What a sidecar is entitled to, as the entries say now. */
+export interface Standing {
+  /** Its default identity's. */
+  readonly entry: RegistrationEntry
+  /** The default one first. */
+  readonly identities: readonly EntitledIdentity[]
+}
+
 /** What sidecars are to have. */
 export interface SyncResources {
-  /** What a sidecar of this entry should have now, most needed first. */
-  wanted(entry: RegistrationEntry): readonly Resource[]
+  /** What a sidecar of this standing should have at each moment. */
+  follow(standing: Standing): SidecarResources
   /** Cut once for all streams: the pieces share the resource's memory. */
   chunksOf(resource: Resource): readonly ResourceChunk[]
   /** Calls `listener` when any of it has changed. */
   subscribe(listener: () => void): Disposable
 }
 
+export interface SidecarResources {
+  /** Most needed first. The same list until something has changed: thousands of streams ask at each wake. */
+  wanted(): readonly Resource[]
+}
+
 export interface SyncResourceSources {
   readonly trustBundle: Watch<Resource>
+  readonly revocations: Watch<Resource>
+  /** The newest good bundle of each federated trust domain, by its name. */
+  readonly federation: Watch<ReadonlyMap<string, TrustBundle>>
+  /** What workloads' keys should be. */
+  readonly svidAlgorithm: Watch<KeyAlgorithm>
   readonly endpoints: Watch<Resource>
   readonly policy: Watch<Resource | undefined>
 }
 
-export function createSyncResources({ trustBundle, endpoints, policy }: SyncResourceSources): SyncResources {
+export function createSyncResources(sources: SyncResourceSources): SyncResources {
   const cut = new WeakMap<Resource, readonly ResourceChunk[]>()
+  const federated = createFederatedBundles(sources.federation)
   return {
-    wanted({ service }) {
-      const config = createResource('service-config', encodeServiceConfig({ service: { name: service } }))
-      const wanted = [trustBundle.value, config, endpoints.value]
-      return policy.value ? [...wanted, policy.value] : wanted
-    },
+    follow: (standing) => followSources(sources, standing, federated),
     chunksOf(resource) {
       const chunks = cut.get(resource) ?? chunkResource(resource)
       cut.set(resource, chunks)
@@ -34,8 +61,63 @@ export function createSyncResources({ trustBundle, endpoints, policy }: SyncReso
     },
     subscribe(listener) {
       const subscriptions = new DisposableStack()
-      for (const source of [trustBundle, endpoints, policy]) subscriptions.use(source.subscribe(listener))
+      for (const source of Object.values(sources)) subscriptions.use(source.subscribe(listener))
       return subscriptions
     },
+  }
+}
+
+/** What is a sidecar's own is encoded once for its standing; what is everybody's is taken as it is. */
+function followSources(
+  { trustBundle, revocations, federation, svidAlgorithm, endpoints, policy }: SyncResourceSources,
+  { entry, identities }: Standing,
+  federated: (names: readonly string[]) => Resource,
+): SidecarResources {
+  const config = createResource('service-config', encodeServiceConfig({ service: { name: entry.service } }))
+  const names = [...new Set(identities.flatMap(({ federatesWith }) => federatesWith))].sort()
+  const own = memoize(svidAlgorithm, (keyAlgorithm) => toIdentities(identities, keyAlgorithm))
+  const foreign = memoize(federation, () => federated(names))
+  let newest: readonly Resource[] = []
+  return {
+    wanted() {
+      const active = policy.value
+      const wanted = [revocations.value, trustBundle.value, own(), foreign(), config, endpoints.value]
+      if (active) wanted.push(active)
+      const isSame = wanted.length === newest.length && wanted.every((resource, at) => resource === newest[at])
+      if (!isSame) newest = wanted
+      return newest
+    },
+  }
+}
+
+function memoize<T, R>(watch: Watch<T>, make: (value: T) => R): () => R {
+  let made: { readonly of: T; readonly result: R } | undefined
+  return () => {
+    if (!made || made.of !== watch.value) made = { of: watch.value, result: make(watch.value) }
+    return made.result
+  }
+}
+
+function toIdentities(identities: readonly EntitledIdentity[], keyAlgorithm: KeyAlgorithm): Resource {
+  const records = identities.map(({ spiffeId, hint, selectors, federatesWith, entry: { ttlSeconds, dnsNames } }) => {
+    return { spiffeId, hint, selectors, federatesWith, keyAlgorithm, ttlSeconds, dnsNames }
+  })
+  return createResource('identities', encodeIdentities({ identities: records }))
+}
+
+/** One resource for all sidecars that federate with the same domains. A bundle that is not there yet holds up nobody. */
+function createFederatedBundles(
+  federation: Watch<ReadonlyMap<string, TrustBundle>>,
+): (names: readonly string[]) => Resource {
+  let bundles = federation.value
+  let made = new Map<string, Resource>()
+  return (names) => {
+    if (bundles !== federation.value) made = new Map()
+    bundles = federation.value
+    const held = names.flatMap((name) => bundles.get(name) ?? [])
+    const key = held.map(({ trustDomain }) => trustDomain.name).join(' ')
+    const resource = made.get(key) ?? createResource('federated-bundles', Buffer.from(encodeBundleMap(held)))
+    made.set(key, resource)
+    return resource
   }
 }

@@ -1,22 +1,33 @@
 import {
   RpcError,
   type Caller,
-  type Hello,
-  type Report,
-  type SidecarStatus,
+  type ListSidecarsResponse,
+  type PageRequest,
+  type ResourceKindName,
   type SyncRequestMessage,
   type SyncServerStream,
 } from '@picket/rpc'
-import { parseHostPort, type Clock, type Logger } from '@picket/runtime'
+import { createWatch, type Clock, type Logger, type Watch } from '@picket/runtime'
 import { identityOf } from './certificates.ts'
 import type { EndpointRegistry, KnownEndpoint } from './endpoints.ts'
 import type { EnrollmentDenial, EnrollmentService } from './enrollment.ts'
-import type { RegistrationEntry } from './entries.ts'
-import { ControlPlaneError } from './error.ts'
-import { toRpcError } from './rpc-answer.ts'
-import { createSidecarList, type SidecarList } from './sidecar-list.ts'
-import { createSyncConnection, type SyncConnection, type SyncIdentity } from './sync-connection.ts'
+import { createSidecarList } from './sidecar-list.ts'
+import { createSyncConnection, type Opening, type SyncConnection } from './sync-connection.ts'
+import { openStream, toStanding } from './sync-opening.ts'
+import { createRotationOrders } from './sync-orders.ts'
 import type { SyncResources } from './sync-resources.ts'
+
+/** A sidecar with an open stream, as others in the control plane need to know it. */
+export interface ConnectedSidecar {
+  readonly spiffeId: string
+  readonly instanceId: string
+  readonly service: string
+  /** The newest revision of a kind that it has accepted; '' = none. */
+  ackedRevision(kind: ResourceKindName): string
+  /** Of the authorities that signed the SVIDs it holds; empty until it has reported. */
+  readonly authorityKeyIds: readonly string[]
+  readonly svidSerial: string
+}
 
 /** Every sidecar's stream, and what goes out on them. */
 export interface SyncHub extends Disposable {
@@ -24,23 +35,30 @@ export interface SyncHub extends Disposable {
   accept(stream: SyncServerStream, caller: Caller): void
   /** Tells the sidecars of one SPIFFE ID, or all for '', to renew; who was told. */
   rotate(spiffeId: string): readonly string[]
-  /** Entries have changed: ends the streams of this SPIFFE ID that none of them confirms any more. */
-  recheck(spiffeId: string): Promise<void>
+  /** Tells these to renew now; an order stands until it is followed, over reconnects too. How many were told. */
+  rotateWhere(picks: (sidecar: ConnectedSidecar) => boolean): number
+  /** Entries have changed: each stream goes on with what the entries say now, or ends when they say nothing any more. */
+  recheck(): Promise<void>
+  connected(): readonly ConnectedSidecar[]
+  /** Grows when sidecars connect, leave, acknowledge, refuse or report; many such events may be one change. */
+  readonly changed: Watch<number>
   /** Connected ones, and those that were not long ago. */
-  sidecars(): readonly SidecarStatus[]
+  page(request: PageRequest): ListSidecarsResponse
 }
 
 export interface SyncHubDeps {
   readonly enrollment: Pick<EnrollmentService, 'confirm'>
   readonly endpoints: EndpointRegistry
   readonly resources: SyncResources
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'after' | 'sleep'>
   readonly logger: Logger
 }
 
 export function createSyncHub(deps: SyncHubDeps): SyncHub {
   const { endpoints, resources, logger } = deps
   const sidecars = createSidecarList(deps.clock)
+  const orders = createRotationOrders()
+  const ticker = createTicker(deps.clock)
   const subscription = resources.subscribe(() => {
     for (const connection of sidecars.connections()) connection.wake()
   })
@@ -55,14 +73,23 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
     const { version, advertise } = opening.hello
     logger.info('sidecar connected', { ...describe(connection), version, advertise })
     connection.wake()
+    orders.remind(connection)
+    ticker.tick()
     return connection
   }
 
   function finish(connection: SyncConnection): void {
     if (!sidecars.leave(connection)) return
+    ticker.tick()
     const endpoint = toEndpoint(connection)
     if (endpoint) endpoints.disconnected(endpoint)
     logger.info('sidecar disconnected', describe(connection))
+  }
+
+  function receive(connection: SyncConnection, message: SyncRequestMessage): void {
+    connection.receive(message)
+    if (message.kind === 'report') orders.remind(connection)
+    ticker.tick()
   }
 
   function dismiss(connection: SyncConnection, { reason, message, detail }: EnrollmentDenial): void {
@@ -72,104 +99,103 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
     if (endpoint) endpoints.withdrawn(endpoint)
   }
 
+  function rotateWhere(picks: (sidecar: ConnectedSidecar) => boolean): readonly SyncConnection[] {
+    const told = [...sidecars.connections()].filter((connection) => picks(toConnected(connection)))
+    for (const connection of told) orders.order(connection)
+    return told
+  }
+
+  async function recheckAll(): Promise<void> {
+    let looked = 0
+    for (const connection of [...sidecars.connections()]) {
+      if (++looked % RECHECKS_IN_A_ROW === 0) await deps.clock.sleep(0) // others' calls are not to wait for all of it
+      const { id, serialNumber } = connection.identity
+      const confirmed = await deps.enrollment.confirm(id, serialNumber)
+      if (confirmed.kind === 'denied') dismiss(connection, confirmed)
+      else connection.confirm(toStanding(confirmed))
+    }
+  }
+
   return {
     accept(stream, caller) {
       const { id, leaf, notAfter } = identityOf(caller)
-      openStream(stream, deps, { id, serialNumber: leaf.serialNumber, notAfter }, { sidecars, begin, finish })
+      const identity = { id, serialNumber: leaf.serialNumber, notAfter }
+      openStream(stream, deps, identity, { sidecars, begin, receive, finish })
     },
-    rotate(spiffeId) {
-      const told = sidecars.connections().filter(({ identity }) => spiffeId === '' || identity.id.uri === spiffeId)
-      for (const connection of told) connection.rotate()
-      return told.map(({ identity }) => identity.id.uri)
+    rotate: (spiffeId) =>
+      rotateWhere((sidecar) => spiffeId === '' || sidecar.spiffeId === spiffeId).map(({ identity }) => identity.id.uri),
+    rotateWhere: (picks) => rotateWhere(picks).length,
+    recheck: oneAfterAnother(recheckAll),
+    connected: () => [...sidecars.connections()].map(toConnected),
+    changed: ticker.changed,
+    page: (request) => sidecars.page(request),
+    [Symbol.dispose]() {
+      subscription[Symbol.dispose]()
+      ticker[Symbol.dispose]()
     },
-    async recheck(spiffeId) {
-      for (const connection of sidecars.connections()) {
-        const { id, serialNumber } = connection.identity
-        if (id.uri !== spiffeId) continue
-        const confirmed = await deps.enrollment.confirm(id, serialNumber)
-        if (confirmed.kind === 'denied') dismiss(connection, confirmed)
-        else connection.confirm(confirmed.entry)
-      }
-    },
-    sidecars: () => sidecars.list(),
-    [Symbol.dispose]: () => subscription[Symbol.dispose](),
   }
 }
 
-interface Opening {
-  readonly identity: SyncIdentity
-  readonly hello: Hello
-  readonly entry: RegistrationEntry
-}
+const RECHECKS_IN_A_ROW = 64
+/** A thousand acknowledgements of one push are a few changes, not a thousand. */
+const TICK_MS = 20
 
-interface StreamOwner {
-  readonly sidecars: SidecarList
-  begin(stream: SyncServerStream, opening: Opening): SyncConnection
-  finish(connection: SyncConnection): void
-}
-
-/** From the first message on: Hello, the entries' word on it, then the connection's own business. */
-function openStream(
-  stream: SyncServerStream,
-  { enrollment, logger }: SyncHubDeps,
-  identity: SyncIdentity,
-  owner: StreamOwner,
-): void {
-  let connection: SyncConnection | undefined
-  let greeted = false
-  let early: Report | undefined
-  let open = true
-
-  async function greet(hello: Hello): Promise<void> {
-    checkHello(hello, owner.sidecars, identity)
-    const confirmed = await enrollment.confirm(identity.id, identity.serialNumber)
-    if (!open) return
-    if (confirmed.kind === 'denied') {
-      logger.warn('stream denied', { spiffeId: identity.id.uri, reason: confirmed.reason, detail: confirmed.detail })
-      throw new RpcError('ERR_RPC_DENIED', confirmed.message)
-    }
-    connection = owner.begin(stream, { identity, hello, entry: confirmed.entry })
-    if (early) connection.receive(early)
+function createTicker(clock: Pick<Clock, 'after'>): Disposable & { readonly changed: Watch<number>; tick(): void } {
+  const changed = createWatch(0)
+  let timer: Disposable | undefined
+  return {
+    changed,
+    tick() {
+      timer ??= clock.after(TICK_MS, () => {
+        timer = undefined
+        changed.set(changed.value + 1)
+      })
+    },
+    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
   }
-
-  stream.onMessage((message: SyncRequestMessage) => {
-    if (connection) return connection.receive(message)
-    if (greeted && message.kind === 'report') return void (early = message)
-    if (greeted && message.kind !== 'hello') return // about something that was not sent
-    if (greeted || message.kind !== 'hello') throw new RpcError('ERR_RPC_INVALID', 'a stream begins with one Hello')
-    greeted = true
-    greet(message).catch((thrown: unknown) => stream.end(toRpcError(thrown) as Error))
-  })
-  stream.onEnd(() => {
-    open = false
-    if (connection) owner.finish(connection)
-  })
 }
 
-function checkHello(hello: Hello, sidecars: SidecarList, { id }: SyncIdentity): void {
-  if (hello.instanceId === '') throw new RpcError('ERR_RPC_INVALID', 'instance_id is empty')
-  if (!sidecars.hasRoomFor(id.uri)) throw new RpcError('ERR_RPC_EXHAUSTED', 'too many instances of this SPIFFE ID')
-  if (hello.advertise === '') return
-  try {
-    const { host, port } = parseHostPort(hello.advertise)
-    if (port > 0 && host !== '0.0.0.0' && host !== '::') return
-  } catch {
-    // said below
+/** Whoever asks during a run waits for one more, which all who ask by then share. */
+function oneAfterAnother(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  function start(): Promise<void> {
+    next = undefined
+    const own = run().finally(() => {
+      if (running === own) running = undefined
+    })
+    running = own
+    return own
   }
-  throw new ControlPlaneError('ERR_ADVERTISE', `advertise: "${hello.advertise}" is no HOST:PORT that others can reach`)
+  return () => (running ? (next ??= running.then(start, start)) : start())
 }
 
-function toEndpoint({ hello, identity, entry }: SyncConnection): KnownEndpoint | undefined {
+function toConnected({ identity, hello, standing, state, report }: SyncConnection): ConnectedSidecar {
+  return {
+    spiffeId: identity.id.uri,
+    instanceId: hello.instanceId,
+    service: standing.entry.service,
+    ackedRevision: (kind) => state.get(kind)?.acked ?? '',
+    authorityKeyIds: report?.authorityKeyIds ?? [],
+    svidSerial: report?.svidSerial || identity.serialNumber,
+  }
+}
+
+function toEndpoint({ hello, identity, standing }: SyncConnection): KnownEndpoint | undefined {
   if (hello.advertise === '') return undefined
   return {
     spiffeId: identity.id.uri,
     instanceId: hello.instanceId,
-    service: entry.service,
+    service: standing.entry.service,
     address: hello.advertise,
     expiresAtMs: identity.notAfter.getTime(),
   }
 }
 
-function describe({ identity, hello, entry }: SyncConnection): { spiffeId: string; instance: string; service: string } {
-  return { spiffeId: identity.id.uri, instance: hello.instanceId, service: entry.service }
+function describe({ identity, hello, standing }: SyncConnection): {
+  spiffeId: string
+  instance: string
+  service: string
+} {
+  return { spiffeId: identity.id.uri, instance: hello.instanceId, service: standing.entry.service }
 }
