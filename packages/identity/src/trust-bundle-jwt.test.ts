@@ -73,6 +73,14 @@ const flipped = (jwk: Record<string, unknown>, member: string): Record<string, u
   bytes[bytes.length - 1]! ^= 1
   return { ...jwk, [member]: bytes.toString('base64url') }
 }
+/** A key whose first coordinate begins with a zero, written as a number would be: without it. */
+const shortened = (): Record<string, unknown> => {
+  for (;;) {
+    const jwk = entry(ec('P-256'))
+    const x = Buffer.from(jwk['x'] as string, 'base64url')
+    if (x[0] === 0) return { ...jwk, x: x.subarray(1).toString('base64url') }
+  }
+}
 const rsaEntry = entry(authorities[3]!.publicKey)
 const privateJwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
 const SKIPPED: readonly (readonly [string, SkippedKey | undefined, object])[] = [
@@ -87,6 +95,7 @@ const SKIPPED: readonly (readonly [string, SkippedKey | undefined, object])[] = 
   ['a key without a curve', 'jwt-unsupported-algorithm', { ...entry(), crv: undefined }],
   ['a point beside its curve', 'jwt-bad-key', flipped(entry(), 'x')],
   ['a coordinate that is too short', 'jwt-bad-key', { ...entry(), x: 'AAAA' }],
+  ['a coordinate without its leading zero', 'jwt-bad-key', shortened()],
   ['a coordinate with padding', 'jwt-bad-key', { ...entry(), x: `${String(entry()['x'])}=` }],
   ['a coordinate that is a number', 'jwt-bad-key', { ...entry(), x: 1 }],
   ['a private key', 'jwt-bad-key', { ...privateJwk, use: 'jwt-svid', kid: 'k' }],
