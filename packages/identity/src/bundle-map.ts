@@ -3,7 +3,7 @@ import { isJsonObject } from './strict-json.ts'
 import {
   encodeTrustBundle,
   parseBundleJson,
-  toTrustBundle,
+  readTrustBundle,
   type BundleReadOptions,
   type TrustBundle,
 } from './trust-bundle.ts'
@@ -17,7 +17,7 @@ export function parseBundleMap(json: string | Uint8Array, options: BundleReadOpt
   const document = parseBundleJson(json)
   if (!isBundleMap(document)) throw refusal('it has no "trust_domains" object')
   const bundles = Object.entries(document.trust_domains).map(([name, bundle]) =>
-    toTrustBundle(bundle, readName(name), options),
+    readTrustBundle(bundle, readName(name), options),
   )
   return Object.freeze(bundles)
 }

@@ -46,11 +46,11 @@ export function parseTrustBundle(
   trustDomain: TrustDomain,
   options: BundleReadOptions = {},
 ): TrustBundle {
-  return toTrustBundle(parseBundleJson(json), trustDomain, options)
+  return readTrustBundle(parseBundleJson(json), trustDomain, options)
 }
 
 /** The same from JSON that has been read, as in a bundle map. Throws `ERR_TRUST_BUNDLE`. */
-export function toTrustBundle(document: unknown, trustDomain: TrustDomain, options: BundleReadOptions): TrustBundle {
+export function readTrustBundle(document: unknown, trustDomain: TrustDomain, options: BundleReadOptions): TrustBundle {
   if (!isJsonObject(document) || !Array.isArray(document['keys'])) throw refusal('it has no "keys" array')
   const keys: unknown[] = document['keys']
   const entries = keys.map(readEntry)

@@ -101,6 +101,8 @@ const BAD: readonly (readonly [string, string, string])[] = [
   ['a token with something before it', `Bearer ${good}`, 'bad-encoding'],
   ['a token that is too long', `${good}${'A'.repeat(20_000)}`, 'too-long'],
   ['a word', 'hello', 'ENOENT'],
+  ['the name of a file that is not there', 'tokn.jwt', 'ENOENT'],
+  ['the path of a file that is not there', '/no/such.v1.jwt', 'ENOENT'],
   ['a folder', '/tmp', 'EISDIR'],
 ]
 

@@ -58,15 +58,21 @@ interface TokenArgument {
  * Files first: only the name of a file that is there is ever shown. Everything else may be a token with a slip of the
  * pen in it, and then it is as secret as a good one.
  */
-async function readTokenArgument(arg: string, subject: string, { stdin }: CliContext): Promise<TokenArgument> {
+async function readTokenArgument(arg: string, position: string, { stdin }: CliContext): Promise<TokenArgument> {
   try {
-    if (arg === '-') return { subject: '-', token: toText(await readAtMost(stdin, MAX_TOKEN_BYTES, 'standard input')) }
-    return { subject: arg, token: toText(await readFileAtMost(arg, MAX_TOKEN_BYTES)) }
+    const bytes = arg === '-' ? readAtMost(stdin, MAX_TOKEN_BYTES, arg) : readFileAtMost(arg, MAX_TOKEN_BYTES)
+    return { subject: arg, token: toText(await bytes) }
   } catch (thrown) {
     const code = codeOf(thrown) ?? 'unreadable'
-    if (code === 'ERR_INPUT') return { subject: arg === '-' ? '-' : arg, token: 'x'.repeat(MAX_TOKEN_BYTES) }
-    return arg.includes('.') && !arg.includes('/') ? { subject, token: arg } : { subject, token: undefined, code }
+    if (code === 'ERR_INPUT') return { subject: arg, token: 'x'.repeat(MAX_TOKEN_BYTES) }
+    if (code === 'EACCES' || code === 'EISDIR') return { subject: arg, token: undefined, code }
+    return looksLikeToken(arg) ? { subject: position, token: arg } : { subject: position, token: undefined, code }
   }
+}
+
+/** Rather than like the name of a file with a slip of the pen in it. */
+function looksLikeToken(arg: string): boolean {
+  return !arg.includes('/') && arg.includes('.') && (arg.length > 64 || arg.split('.').length > 2)
 }
 
 /** As tokens come from files: with a line break at the end. */
@@ -81,7 +87,8 @@ function verifyToken(
   flags: JwtFlags,
 ): Verdict {
   if (token === undefined) {
-    return refused(subject, { code: code ?? 'unreadable', rule: null, message: 'it is neither a token nor a file' })
+    const message = code === 'ENOENT' ? 'it is neither a token nor a file' : 'it cannot be read'
+    return refused(subject, { code: code ?? 'unreadable', rule: null, message })
   }
   const { audience, allowMissingKeyId } = flags
   const verdict = verifyJwtSvid(token, bundles, audience, now, { allowMissingKeyId })

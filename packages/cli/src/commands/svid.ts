@@ -33,7 +33,7 @@ function configureVerify(command: Command, context: CliContext): void {
     })
   examples(
     command,
-    'picket svid verify svid.pem --bundle picket-data/ca/trust-bundle.pem',
+    'picket svid verify svid.pem --bundle picket-data/trust-bundle.pem',
     'picket svid verify *.pem --bundle bundles.json --trust-domain bank.test --at 2026-11-26T02:15:00Z --strict',
   )
 }
