@@ -89,7 +89,7 @@ test('what only a strict verifier refuses is told as that, with the rule', async
   const bundle = await fileWith('bundle.json', encodeTrustBundle(authority.bundle))
   const { code, err } = await inspect({ without: [OID.extendedKeyUsage] }, '--trust-bundle', bundle)
   assert.equal(code, 1)
-  assert.match(err, /a strict verifier refuses it: .*\(issuer-rules; X509-SVID 4\.4\)/)
+  assert.match(err, /a strict verifier refuses it: .*\(issuer-rules; X509-SVID 4\.4 \(rule 22\)\)/)
 })
 
 test('an authority that does not vouch is a finding', async () => {
