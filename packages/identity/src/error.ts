@@ -20,9 +20,12 @@ export type IdentityErrorCode =
 /** Thrown by every parser of this package, and by nothing else in it. A refused peer is a value, see `SvidRefusal`. */
 export class IdentityError extends PicketError {
   readonly code: IdentityErrorCode
+  /** The rule of a standard that was broken, where the parser knows it: `SPIFFE-ID 2.1 (rule 4)`. */
+  readonly rule: string | undefined
 
-  constructor(code: IdentityErrorCode, message: string, options: { cause?: unknown } = {}) {
+  constructor(code: IdentityErrorCode, message: string, options: { cause?: unknown; rule?: string } = {}) {
     super(message, options)
     this.code = code
+    this.rule = options.rule
   }
 }

@@ -72,7 +72,8 @@ export {
 export { createBundleSource, type BundleSet, type BundleSource, type SvidSource } from './source.ts'
 export { parseSpiffeId, toSpiffeId, type SpiffeId } from './spiffe-id.ts'
 export { parseStrictJson, type StrictJsonOptions } from './strict-json.ts'
-export { lintX509Svid, MAX_CHAIN_CERTIFICATES, parseX509Svid, type X509Svid } from './svid.ts'
+export { MAX_CHAIN_CERTIFICATES, parseX509Svid, type X509Svid } from './svid.ts'
+export { lintAuthority, lintX509Svid, type LintFinding } from './svid-lint.ts'
 export { SVID_REFUSALS, type SvidRefusal, type SvidRefusalCode } from './svid-refusal.ts'
 export {
   encodeJwtBundle,

@@ -70,7 +70,14 @@ const REFUSED = [
 ] as const
 
 for (const [what, uri] of REFUSED) {
-  test(`refuses ${what}`, () => assert.throws(() => parseSpiffeId(uri), { code: 'ERR_SPIFFE_ID' }))
+  test(`refuses ${what}`, () =>
+    assert.throws(
+      () => parseSpiffeId(uri),
+      (thrown) =>
+        thrown instanceof IdentityError &&
+        thrown.code === 'ERR_SPIFFE_ID' &&
+        thrown.rule?.match(/\(rule \d+\)$/)?.[0] === (/\(rule \d+\)$/.exec(what)?.[0] ?? '(rule 1)'),
+    ))
 }
 
 test('says which rule is broken', () => {

@@ -5,7 +5,8 @@ import { encodeName } from './distinguished-name.ts'
 import { extendedKeyUsage, keyUsage, nameConstraints, subjectAltName } from './extension.ts'
 import { generateKeyPair } from './key-pair.ts'
 import { OID } from './oid.ts'
-import { lintX509Svid, parseX509Svid, toLeafId } from './svid.ts'
+import { parseX509Svid, toLeafId } from './svid.ts'
+import { lintX509Svid } from './svid-lint.ts'
 import { createTestAuthority, type TestSvidOptions } from './testing.ts'
 
 const authority = createTestAuthority('bank.test')

@@ -1,6 +1,5 @@
 import type { Certificate } from './certificate.ts'
 import { IdentityError } from './error.ts'
-import { EMPTY_NAME } from './distinguished-name.ts'
 import { toKeyPair, type PrivateKey } from './key-pair.ts'
 import { OID } from './oid.ts'
 import { toPublicKeyInfo } from './public-key.ts'
@@ -74,46 +73,10 @@ function toWorkloadId(uri: string): SpiffeId | SvidRefusal {
     const id = parseSpiffeId(uri)
     return id.path === '' ? refuseSvid('bad-spiffe-id', 'it has no path', 'X509-SVID 3.1 (rule 16)') : id
   } catch (thrown) {
-    return refuseSvid('bad-spiffe-id', (thrown as Error).message)
+    const { message, rule } = thrown as IdentityError
+    return refuseSvid('bad-spiffe-id', message, rule)
   }
 }
-
-/**
- * The issuer's rules for an SVID, each with its number in `spiffe.md`; what an authority must not hand out is listed,
- * clean is the empty list. Stricter than `toLeafId`, which takes other issuers' certificates.
- */
-export function lintX509Svid(leaf: Certificate): string[] {
-  const id = toLeafId(leaf)
-  const broken = LINT_RULES.filter(([isBroken]) => isBroken(leaf)).map(([, rule]) => rule)
-  return 'kind' in id ? [id.message, ...broken] : broken
-}
-
-const isCritical = (leaf: Certificate, oid: string): boolean =>
-  leaf.extensions.some((extension) => extension.oid === oid && extension.critical)
-
-const LINT_RULES: readonly (readonly [(leaf: Certificate) => boolean, string])[] = [
-  [(leaf) => !leaf.keyUsage, 'X509-SVID 4.3: the key usage is missing'],
-  [(leaf) => Boolean(leaf.keyUsage) && !isCritical(leaf, OID.keyUsage), 'X509-SVID 4.3: the key usage is not critical'],
-  [(leaf) => !leaf.extendedKeyUsage, 'X509-SVID 4.4: the extended key usage is missing'],
-  [
-    (leaf) => leaf.subject.equals(EMPTY_NAME) && !isCritical(leaf, OID.subjectAltName),
-    'X509-SVID 2: the subject is empty and the alternative name not critical',
-  ],
-  [
-    (leaf) => leaf.extensions.some(({ oid }) => oid === OID.nameConstraints),
-    'RFC 5280 4.2.1.10: name constraints on a leaf',
-  ],
-  [(leaf) => !leaf.authorityKeyId, 'RFC 5280 4.2.1.1: the authority key identifier is missing'],
-  [
-    (leaf) => leaf.subjectKeyId !== leaf.publicKeyInfo.keyId,
-    'RFC 5280 4.2.1.2: the subject key identifier is not the key’s',
-  ],
-  [
-    (leaf) => leaf.serialNumber.length > 40 || /^0*$/.test(leaf.serialNumber),
-    'RFC 5280 4.1.2.2: the serial number is zero or too long',
-  ],
-  [(leaf) => leaf.notBefore.getTime() >= leaf.notAfter.getTime(), 'RFC 5280 4.1.2.5: it ends before it begins'],
-]
 
 function notAnSvid(fault: string): IdentityError {
   return new IdentityError('ERR_SVID', `not an X.509-SVID: ${fault}`)

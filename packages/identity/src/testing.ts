@@ -42,6 +42,8 @@ export interface TestAuthorityOptions {
   readonly excluded?: readonly string[]
   /** Added, or in the place of the usual one of their kind. */
   readonly extraExtensions?: readonly Extension[]
+  /** Extensions to leave out, by object identifier. */
+  readonly without?: readonly string[]
 }
 
 /** Every way in which a test may want its SVID different from a good one. */
@@ -149,7 +151,7 @@ function createAuthorityCertificate(
     subjectKeyId(info.keyId),
     ...(issuer ? [authorityKeyId(toPublicKeyInfo(issuer.keyPair.publicKey).keyId)] : []),
     ...(permitted.length + excluded.length > 0 ? [nameConstraints(permitted, excluded)] : []),
-  ].filter(({ oid }) => !extraExtensions.some((extra) => extra.oid === oid))
+  ].filter(({ oid }) => !options.without?.includes(oid) && !extraExtensions.some((extra) => extra.oid === oid))
   const template = {
     serialNumber,
     issuer: issuer?.certificate.subject ?? subject,

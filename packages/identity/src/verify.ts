@@ -3,7 +3,8 @@ import { breaksNameConstraints } from './name-constraints.ts'
 import { NO_REVOCATIONS, type RevocationList } from './revocation.ts'
 import type { BundleSource } from './source.ts'
 import type { SpiffeId } from './spiffe-id.ts'
-import { lintX509Svid, MAX_CHAIN_CERTIFICATES, toLeafId } from './svid.ts'
+import { MAX_CHAIN_CERTIFICATES, toLeafId } from './svid.ts'
+import { lintAuthority, lintLeaf, type LintFinding } from './svid-lint.ts'
 import { refuseSvid, type SvidRefusal } from './svid-refusal.ts'
 
 /**
@@ -24,7 +25,7 @@ export interface VerifiedSvid {
 }
 
 export interface VerifyOptions {
-  /** Also what the standards ask of issuers alone, see `lintX509Svid` (rules 17, 19, 22). */
+  /** Also what the standards ask of issuers alone, of the leaf and of each authority above it (rules 14, 17, 19-23). */
   readonly strict?: boolean
 }
 
@@ -50,18 +51,22 @@ export function verifyX509Svid(
   if (chain.length > MAX_CHAIN_CERTIFICATES) return refuseSvid('chain-too-long')
   const id = toLeafId(leaf)
   if ('kind' in id) return id
-  const [broken] = options.strict ? lintX509Svid(leaf) : []
-  if (broken !== undefined) return refuseSvid('issuer-rules', broken, broken.replace(/: .*$/s, ''))
   const bundle = bundles.bundleFor(id.trustDomain)
   if (bundle?.trustDomain.name !== id.trustDomain.name) return refuseSvid('no-bundle', id.trustDomain.name)
   const { revocations = NO_REVOCATIONS } = bundles
   const verdict = searchPath(chain, bundle.x509Authorities, now, { id, list: revocations })
-  return verdict.kind === 'refused' ? verdict : { ...verdict, id, leaf }
+  if (verdict.kind === 'refused') return verdict
+  const [finding] = options.strict ? lintPath(verdict.path) : []
+  return finding ? refuseSvid('issuer-rules', finding.fault, finding.rule) : { ...verdict, id, leaf }
+}
+
+function lintPath([leaf, ...authorities]: readonly Certificate[]): LintFinding[] {
+  return [...lintLeaf(leaf!), ...authorities.flatMap(lintAuthority)]
 }
 
 /**
- * Verifies a chain to one of `authorities` by RFC 5280 alone, for certificates that are no SVIDs (a machine's own, as
- * evidence). The first certificate may have any name; what it may be used for is the caller's question.
+ * Verifies a chain to one of `authorities` by RFC 5280 alone, for certificates that are no SVIDs: a machine's own, whose
+ * key signs a challenge. The first certificate may have any names; it is no authority, and its key may sign.
  */
 export function verifyCertificatePath(
   chain: readonly Certificate[],
@@ -71,6 +76,10 @@ export function verifyCertificatePath(
   const [leaf] = chain
   if (!leaf) return refuseSvid('empty-chain')
   if (chain.length > MAX_CHAIN_CERTIFICATES) return refuseSvid('chain-too-long')
+  if (leaf.isCa) return refuseSvid('not-a-leaf', 'it has the CA flag', 'RFC 5280 4.2.1.9')
+  if (leaf.keyUsage && !leaf.keyUsage.includes('digitalSignature')) {
+    return refuseSvid('bad-key-usage', 'it may not sign', 'RFC 5280 4.2.1.3')
+  }
   if (leaf.unknownCriticalExtensions.length > 0) {
     return refuseSvid('unknown-critical-extension', leaf.unknownCriticalExtensions.join(', '))
   }
