@@ -8,7 +8,6 @@ import {
   parsePrivateKeyPem,
   toKeyPair,
   toPublicKeyInfo,
-  verifyCertificatePath,
   type Certificate,
   type PrivateKey,
 } from '@picket/identity'
@@ -17,6 +16,7 @@ import type { AuthorityKind, AuthoritySlot, AuthoritySlots } from './authority-s
 import { encodeAuthorityState, parseAuthorityState } from './authority-state.ts'
 import { CaError } from './error.ts'
 import type { Folder } from './folder.ts'
+import { findIssuingPath } from './issuing-path.ts'
 
 /** An authority as it is in memory. */
 export interface LoadedAuthority {
@@ -126,7 +126,7 @@ async function readX509(folder: Folder, slot: AuthoritySlot, trustDomainId: stri
     certificate.publicKeyInfo.keyId === slot.keyId &&
     certificate.notAfter.getTime() === slot.notAfter.getTime() &&
     (slot.upstream || chain.length === 1) &&
-    verifyCertificatePath(chain, roots, slot.preparedAt).kind === 'verified'
+    findIssuingPath(chain, roots) !== undefined
   if (!isWhole) throw fault(`${path} is not the certificate of that authority, or was altered`)
   return { certificate, chain: slot.upstream ? chain : [], roots, publicKey: certificate.publicKey }
 }
@@ -152,10 +152,14 @@ export async function readLegacy(
   const path = join(folder.path, LEGACY.certificate)
   const [certificate, ...more] = await readCertificates(folder, LEGACY.certificate)
   const id = certificate?.uriSans[0] ?? ''
-  if (!certificate || more.length > 0 || !isAuthority(certificate, id)) {
+  if (
+    !certificate ||
+    more.length > 0 ||
+    !isAuthority(certificate, id) ||
+    !findIssuingPath([certificate], [certificate])
+  ) {
     throw fault(`${path} is not the certificate of one authority, or was altered`)
   }
-  if (!certificate.isSignedWith(certificate.publicKey)) throw fault(`${path} was altered`)
   const privateKey = await readKey(folder, LEGACY.key, 'x509', sealKey)
   if (!isKeyOf(privateKey, certificate.publicKey)) {
     throw fault(`the key in ${folder.path} is not that of ${LEGACY.certificate}`)

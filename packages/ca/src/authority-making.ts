@@ -12,6 +12,7 @@ import type { LoadedAuthority } from './authority-files.ts'
 import type { AuthorityKind, AuthoritySlot } from './authority-slots.ts'
 import { CaError } from './error.ts'
 import { BACKDATE_MS, isAuthorityAlgorithm, LAST_INSTANT_MS, MIN_TTL_MS } from './profile.ts'
+import { createSampleSvid, faultOfSample } from './sample-svid.ts'
 import { createAuthorityTemplate } from './template.ts'
 import { readUpstream, upstreamError, type UpstreamFiles } from './upstream.ts'
 
@@ -44,7 +45,7 @@ async function makeX509(
   { clock, random }: MakingDeps,
 ): Promise<LoadedAuthority> {
   const nowMs = clock.now()
-  const upstream = plan.upstream && (await readUpstream(plan.upstream, new Date(nowMs)))
+  const upstream = plan.upstream && (await readUpstream(plan.upstream))
   const info = toPublicKeyInfo(keyPair.publicKey)
   const notAfterMs = Math.min(nowMs + plan.ttlMs, upstream?.notAfter.getTime() ?? Number.POSITIVE_INFINITY)
   if (notAfterMs < nowMs + MIN_TTL_MS) throw upstreamError('it ends at once')
@@ -52,7 +53,7 @@ async function makeX509(
   const template = createAuthorityTemplate(plan.trustDomain, info, dates, upstream?.certificate, random)
   const signingKey = upstream?.privateKey ?? keyPair.privateKey
   const certificate = parseCertificate(createCertificate(template, signingKey))
-  return {
+  const made: LoadedAuthority = {
     slot: { ...slotOf(plan, info.keyId, nowMs), notBefore: certificate.notBefore, notAfter: certificate.notAfter },
     certificate,
     chain: upstream ? [certificate, ...upstream.chain] : [],
@@ -60,6 +61,9 @@ async function makeX509(
     publicKey: certificate.publicKey,
     privateKey: keyPair.privateKey,
   }
+  const fault = upstream && faultOfSample(createSampleSvid(made, random), made)
+  if (fault !== undefined) throw upstreamError(`no peer would accept what is issued below it: ${fault}`)
+  return made
 }
 
 function makeJwt(plan: AuthorityPlan, keyPair: KeyPair, { clock }: MakingDeps): LoadedAuthority {

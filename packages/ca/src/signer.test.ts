@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import {
   authorityKeyId,
   basicConstraints,
+  createCertificate,
   encodeName,
   extendedKeyUsage,
   generateKeyPair,
@@ -19,7 +20,7 @@ import { createTestAuthority } from '@picket/identity/testing'
 import { systemRandom } from '@picket/runtime'
 import { FakeClock } from '@picket/runtime/testing'
 import type { LoadedAuthority } from './authority-files.ts'
-import { signSvid } from './signer.ts'
+import { checkSvid } from './signer.ts'
 import { createSvidTemplate } from './template.ts'
 
 const clock = new FakeClock()
@@ -53,7 +54,7 @@ const loaded: LoadedAuthority = {
 }
 
 const sign = (changed: Partial<CertificateTemplate>, privateKey = authority.keyPair.privateKey): unknown =>
-  signSvid({ ...template, ...changed }, { ...loaded, privateKey }, expected)
+  checkSvid(createCertificate({ ...template, ...changed }, privateKey), loaded, expected)
 
 const replaced = (extension: Extension): Partial<CertificateTemplate> => ({
   extensions: template.extensions.map((usual) => (usual.oid === extension.oid ? extension : usual)),

@@ -1,11 +1,4 @@
-import {
-  createCertificate,
-  lintX509Svid,
-  OID,
-  parseCertificate,
-  type Certificate,
-  type CertificateTemplate,
-} from '@picket/identity'
+import { lintX509Svid, OID, parseCertificate, type Certificate } from '@picket/identity'
 import { messageOf } from '@picket/runtime'
 import type { LoadedAuthority } from './authority-files.ts'
 import { CaError } from './error.ts'
@@ -19,20 +12,9 @@ export interface ExpectedSvid {
 }
 
 /**
- * Signs, then reads its own output back as a stranger would. What fails is not returned, whoever is to blame. That the
- * authority itself leads to the bundle is checked once, when it is loaded or made, and not for every SVID.
- */
-export function signSvid(
-  template: CertificateTemplate,
-  authority: LoadedAuthority,
-  expected: ExpectedSvid,
-): Certificate {
-  return checkSvid(createCertificate(template, authority.privateKey!), authority, expected)
-}
-
-/**
- * The certificate in `der` if it keeps the issuer's rules, is signed by the authority and is exactly what was asked for;
- * nothing in it is taken from what was meant to be written. Throws `ERR_LINT`.
+ * What the authority has signed, read back as a stranger would: the certificate in `der` if it keeps the issuer's rules, is signed by the authority and is exactly what was asked for;
+ * nothing in it is taken from what was meant to be written. What fails is not returned, whoever is to blame. That the
+ * authority itself leads to the bundle is checked once, when it begins to sign, and not for every SVID. Throws `ERR_LINT`.
  */
 export function checkSvid(der: Buffer, authority: LoadedAuthority, expected: ExpectedSvid): Certificate {
   const certificate = readOwnOutput(der)

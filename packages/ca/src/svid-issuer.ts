@@ -4,9 +4,11 @@ import type { IssueSvidRequest } from './authority.ts'
 import type { LoadedAuthority } from './authority-files.ts'
 import { CaError } from './error.ts'
 import { BACKDATE_MS, MIN_TTL_MS } from './profile.ts'
-import { signSvid } from './signer.ts'
+import { createSampleSvid, faultOfSample } from './sample-svid.ts'
+import { checkSvid } from './signer.ts'
+import { createSvidEncoder } from './svid-encoder.ts'
 import { requestError } from './svid-request.ts'
-import { createSvidTemplate } from './template.ts'
+import { createSerialNumber } from './template.ts'
 
 /** Signs SVIDs with one authority. */
 export interface SvidIssuer {
@@ -16,19 +18,23 @@ export interface SvidIssuer {
 }
 
 export function createSvidIssuer(authority: LoadedAuthority, random: Random): SvidIssuer {
-  const { slot, certificate } = authority
+  const { slot } = authority
   const endMs = slot.notAfter.getTime()
+  const sample = createSampleSvid(authority, random)
+  const fault = faultOfSample(sample, authority)
+  if (fault !== undefined) throw new CaError('ERR_LINT', `what the authority issues does not verify: ${fault}`)
+  const encoder = createSvidEncoder(authority.privateKey!, sample)
   return {
     authority,
     issue({ csr, id, ttlMs, dnsNames = [] }, nowMs) {
       if (endMs < nowMs + MIN_TTL_MS) throw expired()
       if (csr.publicKeyInfo.keyId === slot.keyId) throw requestError("the key is the authority's own")
-      const expected = {
+      const svid = {
         request: { id, publicKeyInfo: csr.publicKeyInfo, dnsNames },
         notBefore: new Date(nowMs - BACKDATE_MS),
         notAfter: new Date(Math.min(nowMs + ttlMs, endMs)),
       }
-      return signSvid(createSvidTemplate(expected, certificate!, random), authority, expected)
+      return checkSvid(encoder.encode(createSerialNumber(random), svid), authority, svid)
     },
   }
 }

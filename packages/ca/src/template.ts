@@ -84,7 +84,7 @@ export function createAuthorityTemplate(
 }
 
 /** 128 random bits (RFC 5280 asks for at most 20 octets, positive), never zero at the front so that the length is fixed. */
-function createSerialNumber(random: Random): Buffer {
+export function createSerialNumber(random: Random): Buffer {
   const serial = random.bytes(SERIAL_BYTES)
   if (serial[0] === 0) serial[0] = 1
   return serial

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { parseCertificatesPem, parsePrivateKeyPem, verifyCertificatePath } from '@picket/identity'
-import type { Certificate, PrivateKey } from '@picket/identity'
+import { parseCertificatesPem, parsePrivateKeyPem, type Certificate, type PrivateKey } from '@picket/identity'
 import { messageOf } from '@picket/runtime'
 import { isKeyOf } from './authority-files.ts'
 import { CaError } from './error.ts'
+import { findIssuingPath } from './issuing-path.ts'
 
 /** Where an authority outside Picket is kept; read anew for each authority made, so that an operator can renew them. */
 export interface UpstreamFiles {
@@ -28,7 +28,7 @@ export interface Upstream {
 const MAX_FILE_BYTES = 1024 * 1024
 
 /** Throws `ERR_UPSTREAM`, retryable: the files are an operator's to mend. */
-export async function readUpstream(files: UpstreamFiles, now: Date): Promise<Upstream> {
+export async function readUpstream(files: UpstreamFiles): Promise<Upstream> {
   const certificates = await readPem(files.certificateFile, parseCertificatesPem)
   const privateKey = await readPem(files.keyFile, parsePrivateKeyPem)
   const roots = await readPem(files.bundleFile, parseCertificatesPem)
@@ -37,14 +37,10 @@ export async function readUpstream(files: UpstreamFiles, now: Date): Promise<Ups
     throw upstreamError(`the key in ${files.keyFile} is not that of ${files.certificateFile}`)
   }
   if (!certificate.isCa) throw upstreamError(`${files.certificateFile} does not begin with an authority`)
-  const verdict = verifyCertificatePath(certificates, roots, now)
-  if (verdict.kind === 'refused') {
-    const problem = `does not lead to a root in ${files.bundleFile}: ${verdict.message}`
-    throw upstreamError(`${files.certificateFile} ${problem}`)
-  }
-  const isRoot = roots.some(({ fingerprintSha256 }) => fingerprintSha256 === certificate.fingerprintSha256)
-  const chain = isRoot ? [] : verdict.path.slice(0, -1)
-  return { certificate, privateKey, chain, roots, notAfter: verdict.notAfter }
+  const path = findIssuingPath(certificates, roots)
+  if (!path) throw upstreamError(`${files.certificateFile} does not lead to a root in ${files.bundleFile}`)
+  const notAfter = new Date(Math.min(...path.map((one) => one.notAfter.getTime())))
+  return { certificate, privateKey, chain: path.slice(0, -1), roots, notAfter }
 }
 
 async function readPem<T>(path: string, parse: (pem: string) => T): Promise<T> {
