@@ -18,13 +18,13 @@ test('a chain is written and read back, text around it is passed over', () => {
 })
 
 const BAD_PEM = [
-  ['nothing', ''],
+  ['nothing (RFC 7468 2)', ''],
   ['another kind of block', encodePem(Buffer.of(1), 'PRIVATE KEY')],
-  ['a block without its end', '-----BEGIN CERTIFICATE-----\nAAAA\n'],
-  ['an empty block', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n'],
-  ['characters that are not base64', '-----BEGIN CERTIFICATE-----\nAA*A\n-----END CERTIFICATE-----\n'],
-  ['base64 with stray bits', '-----BEGIN CERTIFICATE-----\nAB==\n-----END CERTIFICATE-----\n'],
-  ['base64 without its padding', '-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n'],
+  ['a block without its end (RFC 7468 2)', '-----BEGIN CERTIFICATE-----\nAAAA\n'],
+  ['an empty block (RFC 7468 3)', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n'],
+  ['characters that are not base64 (RFC 4648 3.3)', '-----BEGIN CERTIFICATE-----\nAA*A\n-----END CERTIFICATE-----\n'],
+  ['base64 with stray bits (RFC 4648 3.5)', '-----BEGIN CERTIFICATE-----\nAB==\n-----END CERTIFICATE-----\n'],
+  ['base64 without its padding (RFC 4648 3.2)', '-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n'],
   ['more than a mebibyte', ' '.repeat(1024 * 1024 + 1)],
 ] as const
 
