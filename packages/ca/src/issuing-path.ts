@@ -12,7 +12,7 @@ export function findIssuingPath(
   while (path.length <= others.length + 1) {
     const last = path.at(-1)!
     const root = roots.find((candidate) => hasIssued(candidate, last))
-    if (root) return root === last ? path : [...path, root]
+    if (root) return root.der.equals(last.der) ? path : [...path, root]
     const issuer = others.find((candidate) => !path.includes(candidate) && hasIssued(candidate, last))
     if (!issuer) return undefined
     path = [...path, issuer]

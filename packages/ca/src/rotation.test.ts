@@ -73,7 +73,7 @@ suite('a rotation', () => {
       sequences.push(authority.bundle.value.sequence)
       assert.equal(isAccepted(before, authority, clock), false)
       assert.ok(isAccepted(after, authority, clock))
-      assert.deepEqual(sequences, [...new Set(sequences)].sort())
+      assert.ok(sequences[0]! < sequences[1]! && sequences[1]! < sequences[2]!)
     }))
 
   test('is told to whoever watches, and is in the files, which hold no key that is of no more use', () =>
@@ -114,9 +114,9 @@ suite('a rotation', () => {
 
   test('the active authority is never tainted or revoked', () =>
     withAuthority(async ({ authority }) => {
-      for (const change of [authority.taint, authority.revoke]) {
-        await assert.rejects(change('x509', keyOf(authority, 'active')), { code: 'ERR_AUTHORITY_STATE' })
-      }
+      const active = keyOf(authority, 'active')
+      await assert.rejects(authority.taint('x509', active), { code: 'ERR_AUTHORITY_STATE' })
+      await assert.rejects(authority.revoke('x509', active), { code: 'ERR_AUTHORITY_STATE' })
     }))
 
   test('a prepared one that has expired is made anew, and old ones are pruned a day after their end', () =>

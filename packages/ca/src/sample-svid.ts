@@ -39,6 +39,6 @@ export function faultOfSample({ der }: SampleSvid, { slot, chain, roots }: Loade
     sequence: 0n,
     refreshHintSeconds: undefined,
   }
-  const verdict = verifyX509Svid([leaf, ...chain], createBundleSource([bundle]), slot.preparedAt, { strict: true })
+  const verdict = verifyX509Svid([leaf, ...chain], createBundleSource([bundle]), slot.preparedAt)
   return verdict.kind === 'refused' ? verdict.message : undefined
 }
