@@ -1,4 +1,4 @@
-import type { Certificate, Csr, SpiffeId, TrustBundle, TrustDomain } from '@picket/identity'
+import type { Certificate, Csr, KeyAlgorithm, SpiffeId, TrustBundle, TrustDomain } from '@picket/identity'
 import type { Watch } from '@picket/runtime'
 
 /**
@@ -17,6 +17,13 @@ export interface Issuer {
       readonly notAfter: Date
     }[]
   >
+  /** Of which kind keys should be, workloads' and Picket's own. */
+  readonly svidAlgorithm: KeyAlgorithm
+  /** A list of certificates taken back, by the active X.509 authority. */
+  signCrl(
+    revoked: readonly { readonly serialNumber: string; readonly revokedAt: Date }[],
+    validForMs: number,
+  ): Promise<Buffer>
   issue(request: {
     readonly csr: Csr
     readonly id: SpiffeId
@@ -26,4 +33,13 @@ export interface Issuer {
     readonly entryId?: string
     readonly entryRevision?: string
   }): Promise<readonly Certificate[]>
+  issueJwt(request: {
+    readonly id: SpiffeId
+    readonly audience: readonly string[]
+    readonly ttlMs: number
+    readonly caller: string
+    readonly entryId?: string
+    readonly entryRevision?: string
+    readonly issuer?: string
+  }): Promise<{ readonly token: string; readonly issuedAt: Date; readonly expiresAt: Date; readonly keyId: string }>
 }

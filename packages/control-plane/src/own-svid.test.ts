@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import type { Authority } from '@picket/ca'
 import { createTestCa, inTestFolder } from '@picket/ca/testing'
 import { parseCertificatesPem, parsePrivateKeyPem, parseSpiffeId, parseX509Svid } from '@picket/identity'
 import { createTasks, type Tasks } from '@picket/runtime'
@@ -9,12 +10,14 @@ import { createFakeRandom, createRecordingLogger, FakeClock, type LogEntry } fro
 import type { Issuer } from './issuer.ts'
 import { writeOperatorCredentials } from './operator-credentials.ts'
 import { keepSvid } from './own-svid.ts'
+import { eventually } from './testing.ts'
 
 const ID = parseSpiffeId('spiffe://bank.test/picket/operator')
 const HOUR_MS = 3_600_000
 
 interface Setting {
   readonly folder: string
+  readonly authority: Authority
   readonly clock: FakeClock
   readonly tasks: Tasks
   readonly log: readonly LogEntry[]
@@ -38,7 +41,7 @@ async function inSetting(body: (setting: Setting) => Promise<void>): Promise<voi
       },
     }
     const deps = { issuer, clock, random: createFakeRandom(), logger, tasks }
-    const setting: Setting = { folder, clock, tasks, deps, log: logger.entries, failures: 0 }
+    const setting: Setting = { folder, authority, clock, tasks, deps, log: logger.entries, failures: 0 }
     await body(setting)
   })
 }
@@ -74,10 +77,23 @@ suite('an own SVID', () => {
       const first = svid.value
       setting.failures = 2
       await clock.advance(HOUR_MS / 2 + 1000)
+      await eventually(() => log.length === 1)
       assert.equal(svid.value, first)
-      assert.equal(log.filter(({ level }) => level === 'error').length >= 1, true)
+      await clock.advance(1000)
+      await eventually(() => log.length === 2)
       await clock.advance(10_000)
-      assert.notEqual(await untilChanged(() => svid.value), first)
+      await eventually(() => svid.value !== first)
+    }))
+
+  test('is renewed at once when another authority becomes the active one', () =>
+    inSetting(async ({ authority, deps }) => {
+      const svid = await keepSvid(deps, ID, HOUR_MS)
+      const first = svid.value
+      await authority.prepare('x509', { algorithm: 'ml-dsa-44' })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      assert.equal(svid.value, first, 'a prepared one is not used')
+      const { keyId } = await authority.activate('x509')
+      await eventually(() => svid.value.chain[0]!.authorityKeyId === keyId)
     }))
 
   test('of the operator is on disk, key and certificate in step, also after a renewal', () =>

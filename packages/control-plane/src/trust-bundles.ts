@@ -2,7 +2,9 @@ import {
   createBundleSource,
   encodeTrustBundle,
   encodeTrustBundlePem,
+  NO_REVOCATIONS,
   type BundleSource,
+  type RevocationList,
   type TrustBundle,
 } from '@picket/identity'
 import type { Resource } from '@picket/rpc'
@@ -15,14 +17,19 @@ export interface TrustBundles {
   readonly resource: Watch<Resource>
 }
 
-/** Both follow the issuer's bundle. */
-export function createTrustBundles(bundle: Watch<TrustBundle>): TrustBundles {
-  const source = createWatch<BundleSource>(createBundleSource([bundle.value]))
+/** Both follow the issuer's bundle; what verifies by it also follows the deny-list. */
+export function createTrustBundles(
+  bundle: Watch<TrustBundle>,
+  revocations: Watch<RevocationList> = createWatch(NO_REVOCATIONS),
+): TrustBundles {
+  const toSource = (): BundleSource => createBundleSource([bundle.value], revocations.value)
+  const source = createWatch(toSource())
   const resource = createWatch(toResource(bundle.value))
   bundle.subscribe((changed) => {
-    source.set(createBundleSource([changed]))
+    source.set(toSource())
     resource.set(toResource(changed))
   })
+  revocations.subscribe(() => source.set(toSource()))
   return { source, resource }
 }
 
