@@ -217,6 +217,12 @@ test('instants are written and read to the second, on both sides of 2050', () =>
   )
 })
 
+test('an instant that no certificate can hold is not written', () => {
+  for (const text of ['1949-12-31T23:59:59Z', '+010000-01-01T00:00:00Z', 'nonsense']) {
+    assert.throws(() => der.time(new Date(text)), { code: 'ERR_DER' })
+  }
+})
+
 for (const text of [
   '2601010000Z',
   '260101000000+0100',

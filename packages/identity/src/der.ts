@@ -76,12 +76,16 @@ export const der = {
   bits: (octets: Uint8Array, unusedBits = 0): DerValue =>
     primitive(TAG.bitString, Buffer.concat([Buffer.of(unusedBits), octets])),
   utf8: (text: string): DerValue => primitive(TAG.utf8String, Buffer.from(text)),
-  /** UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5). */
+  /** UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5). Throws `ERR_DER` outside 1950 to 9999. */
   time: (instant: Date): DerValue => {
-    const digits = instant.toISOString().replace(/\.\d+|[-:T]/g, '')
-    return instant.getUTCFullYear() < 2050
-      ? primitive(TAG.utcTime, Buffer.from(digits.slice(2)))
-      : primitive(TAG.generalizedTime, Buffer.from(digits))
+    const year = instant.getUTCFullYear()
+    if (!(year >= 1950 && year <= 9999)) throw malformed('a time is out of bounds')
+    const parts = [instant.getUTCMonth() + 1, instant.getUTCDate()]
+    parts.push(instant.getUTCHours(), instant.getUTCMinutes(), instant.getUTCSeconds())
+    const rest = `${parts.map(twoDigits).join('')}Z`
+    return year < 2050
+      ? create(TAG.utcTime, twoDigits(year % 100) + rest)
+      : create(TAG.generalizedTime, String(year) + rest)
   },
   /** `[number] IMPLICIT` of a primitive type. */
   tagged: (number: number, octets: Uint8Array): DerValue => primitive(0x80 | number, octets),
@@ -92,6 +96,10 @@ export const der = {
     const { tag, content } = readHeader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     return primitive(tag, content)
   },
+}
+
+function twoDigits(number: number): string {
+  return number < 10 ? `0${number}` : String(number)
 }
 
 function constructed(tag: number, items: DerValue[]): DerValue {
