@@ -108,7 +108,8 @@ export function createDialer(deps: DialerDeps, options: DialerOptions = {}): Dia
   }
 }
 
-function negotiatedGroup(socket: Socket): string | undefined {
+/** `X25519MLKEM768`, `X25519` …; undefined when nobody can tell. A server does not know it. */
+export function negotiatedGroup(socket: Socket): string | undefined {
   if (!(socket instanceof TLSSocket) || socket.destroyed) return undefined
   const info = socket.getEphemeralKeyInfo()
   return info && 'name' in info && typeof info.name === 'string' ? info.name : undefined

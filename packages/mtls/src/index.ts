@@ -1,4 +1,4 @@
-export { createDialer, type Dialer, type DialerDeps, type DialerOptions } from './dialer.ts'
+export { createDialer, negotiatedGroup, type Dialer, type DialerDeps, type DialerOptions } from './dialer.ts'
 export {
   DEFAULT_KEY_EXCHANGE,
   isHybridGroup,
