@@ -108,6 +108,9 @@ const EXIT_CODES = {
   ERR_PAGE: failed,
   ERR_TOKEN_INVALID: failed,
   ERR_POLICY_CONFLICT: failed,
+  ERR_RELATIONSHIP_INVALID: failed,
+  ERR_RELATIONSHIP_MISSING: failed,
+  ERR_BUNDLE_ENDPOINT: wrongUsage,
   ERR_ADVERTISE: failed,
 
   ERR_SIDECAR_CONFIG: wrongUsage,

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { openAuthority } from '@picket/ca'
-import type { KeyAlgorithm, TrustBundle, TrustDomain } from '@picket/identity'
+import type { KeyAlgorithm, TrustDomain } from '@picket/identity'
 import {
   controlPlaneId,
   encodeRevocations,
@@ -23,10 +23,12 @@ import {
   type Tasks,
 } from '@picket/runtime'
 import { createAdmin } from './admin.ts'
+import { startBundleEndpoint } from './bundle-endpoint.ts'
 import { createCertificates } from './certificates.ts'
 import { createEndpointRegistry } from './endpoints.ts'
 import { createEnrollment } from './enrollment.ts'
 import { createEntries } from './entries.ts'
+import { startFederation, type Federation } from './federation.ts'
 import { startHealth, type Phase } from './health.ts'
 import type { Issuer } from './issuer.ts'
 import { createJoinTokens } from './join-tokens.ts'
@@ -55,6 +57,8 @@ export interface ControlPlane extends AsyncDisposable {
   /** gRPC, as really bound. */
   readonly address: HostPort
   readonly healthAddress: HostPort
+  /** Undefined when there is none. */
+  readonly bundleEndpointAddress: HostPort | undefined
   /** Resolves when it has stopped; rejects when a part of it failed, after the rest has stopped. */
   readonly closed: Promise<void>
 }
@@ -90,13 +94,15 @@ interface Foundations {
   readonly tasks: Tasks
 }
 
+type Served = Pick<ControlPlane, 'address' | 'healthAddress' | 'bundleEndpointAddress'>
+
 /** Everything above authority and store, bottom up; disposal goes the other way. */
 async function serve(
   deps: ControlPlaneDeps,
   settings: ControlPlaneSettings,
   opening: AsyncDisposableStack,
   { issuer, store, tasks }: Foundations,
-): Promise<Pick<ControlPlane, 'address' | 'healthAddress'>> {
+): Promise<Served> {
   const { clock, logger } = deps
   const { dataDir, svidTtl, drainTimeout: drainTimeoutMs } = settings
   const metrics = createMetrics()
@@ -107,7 +113,9 @@ async function serve(
   const expiry = metrics.gauge('picket_svid_not_after_timestamp_seconds', 'When the own SVID expires')
   metrics.onRender(() => expiry.set(svid.value.notAfter.getTime() / 1000))
   const bundles = createTrustBundles(issuer.bundle)
-  const handlers = await createHandlers(opening, { ...deps, metrics }, { issuer, store, bundles, svidTtlMs: svidTtl })
+  const federation = opening.use(await startFederation({ ...deps, metrics, store, own: issuer.bundle }, settings))
+  const parts = { issuer, store, bundles, federation, svidTtlMs: svidTtl }
+  const handlers = await createHandlers(opening, { ...deps, metrics }, parts)
 
   const health = await startHealth({ clock, logger, metrics, svid, phase: () => phase }, settings.health)
   opening.use(health)
@@ -120,6 +128,10 @@ async function serve(
   )
   opening.use(server)
 
+  const { bundleEndpoint: endpointAddress } = settings
+  const endpointDeps = { ...own, metrics, svid, bundle: issuer.bundle }
+  const endpoint = endpointAddress && opening.use(await startBundleEndpoint(endpointDeps, endpointAddress, settings))
+
   opening.use(await keepBundleFile(join(dataDir, 'trust-bundle.pem'), issuer.bundle, logger))
   const credentials = await writeOperatorCredentials(join(dataDir, 'operator'), issuer.bundle, operator, logger)
   opening.use(credentials)
@@ -130,7 +142,7 @@ async function serve(
   server.setServing(true)
   const listen = formatHostPort(server.address)
   logger.info('control plane serves', { version: VERSION, trustDomain: trustDomain.name, listen, dataDir })
-  return { address: server.address, healthAddress: health.address }
+  return { address: server.address, healthAddress: health.address, bundleEndpointAddress: endpoint?.address }
 }
 
 /** The straight lines behind the calls. */
@@ -141,10 +153,11 @@ async function createHandlers(
     readonly issuer: Issuer
     readonly store: Store
     readonly bundles: ReturnType<typeof createTrustBundles>
+    readonly federation: Federation
     readonly svidTtlMs: number
   },
 ): Promise<ControlPlaneHandlers> {
-  const { issuer, store, bundles, svidTtlMs } = parts
+  const { issuer, store, bundles, federation, svidTtlMs } = parts
   const startedAtMs = deps.clock.now()
   const common = { ...deps, store }
   const entries = createEntries(common, issuer.trustDomain)
@@ -155,7 +168,7 @@ async function createHandlers(
   const sources = {
     trustBundle: bundles.resource,
     revocations: createWatch(createResource('revocations', encodeRevocations({ subjects: [], crl: undefined }))),
-    federation: createWatch(new Map<string, TrustBundle>()),
+    federation: federation.bundles,
     svidAlgorithm: createWatch<KeyAlgorithm>('ec-p256'),
     endpoints: endpoints.resource,
     policy: policies.active,
@@ -182,7 +195,7 @@ async function createHandlers(
       rotate: notYet,
     },
     revocations: { create: notYet, delete: notYet, list: notYet },
-    federation: { set: notYet, delete: notYet, list: notYet, refresh: notYet },
+    federation: federation.handlers,
   }
 }
 
@@ -196,7 +209,7 @@ async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal):
 /** Ties a running control plane to what ends it: the signal, its disposal, a task that fails. */
 function live(
   parts: AsyncDisposableStack,
-  served: Pick<ControlPlane, 'trustDomain' | 'address' | 'healthAddress'>,
+  served: Served & Pick<ControlPlane, 'trustDomain'>,
   tasks: Tasks,
   signal: AbortSignal,
 ): ControlPlane {

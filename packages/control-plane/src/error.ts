@@ -16,6 +16,11 @@ export type ControlPlaneErrorCode =
   | 'ERR_PAGE'
   | 'ERR_TOKEN_INVALID'
   | 'ERR_POLICY_CONFLICT'
+  /** A federation relationship that cannot be: its URL, its profile, whom it names. */
+  | 'ERR_RELATIONSHIP_INVALID'
+  | 'ERR_RELATIONSHIP_MISSING'
+  /** Settings of the bundle endpoint that do not fit together, or a certificate that it cannot use. */
+  | 'ERR_BUNDLE_ENDPOINT'
   /** A sidecar names an address that nobody can reach. */
   | 'ERR_ADVERTISE'
 

@@ -1,4 +1,5 @@
 import { parseDuration, parseHostPort, parseSealKey, type SettingsOf, type SettingsTable } from '@picket/runtime'
+import { federationSettings } from './federation-settings.ts'
 
 /** Everything that can be said to a control plane: flags, environment, file keys, defaults and documentation in one table. */
 export const controlPlaneSettings = {
@@ -45,6 +46,7 @@ export const controlPlaneSettings = {
     placeholder: 'DURATION',
     doc: 'how long calls in flight may take to finish at shutdown',
   },
+  ...federationSettings,
 } as const satisfies SettingsTable
 
 /** What `resolveSettings(controlPlaneSettings, …)` gives. */

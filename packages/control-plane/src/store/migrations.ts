@@ -87,6 +87,21 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    name: '0003-federation',
+    sql: `
+      CREATE TABLE federation (
+        trust_domain  TEXT PRIMARY KEY,
+        url           TEXT NOT NULL,
+        profile       TEXT NOT NULL,
+        endpoint_id   TEXT NOT NULL, -- '' unless https_spiffe
+        bundle        TEXT, -- SPIFFE bundle document; NULL until there is one
+        fetched_at_ms INTEGER NOT NULL,
+        set_at_ms     INTEGER NOT NULL,
+        set_by        TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ]
 
 export function checksumOf({ name, sql }: Migration): string {

@@ -3,6 +3,7 @@ import { openDatabase } from './database.ts'
 import { createEndpointTable } from './endpoint-table.ts'
 import { createEnrollmentTables } from './enrollment-tables.ts'
 import { createEntryTable } from './entry-table.ts'
+import { createFederationTable } from './federation-table.ts'
 import { createPolicyTable } from './policy-table.ts'
 
 /** The store in one SQLite file; see `openDatabase` for what it refuses. */
@@ -13,6 +14,7 @@ export function openSqliteStore(path: string, nowMs: number): Store {
     ...createEnrollmentTables(database),
     ...createPolicyTable(database),
     ...createEndpointTable(database),
+    ...createFederationTable(database),
     async [Symbol.asyncDispose]() {
       database.close()
     },

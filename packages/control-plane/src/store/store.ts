@@ -2,6 +2,7 @@ import type { SvidStore } from '../certificates.ts'
 import type { EndpointStore } from '../endpoints.ts'
 import type { AttestationStore } from '../enrollment.ts'
 import type { EntryStore } from '../entries.ts'
+import type { RelationshipStore } from '../federation-member.ts'
 import type { TokenStore } from '../join-tokens.ts'
 import type { PolicyRevisionStore } from '../policies.ts'
 
@@ -10,7 +11,15 @@ import type { PolicyRevisionStore } from '../policies.ts'
  * database over a network can stand in this place; each method is one transaction.
  */
 export interface Store
-  extends EntryStore, TokenStore, AttestationStore, SvidStore, PolicyRevisionStore, EndpointStore, AsyncDisposable {
+  extends
+    EntryStore,
+    TokenStore,
+    AttestationStore,
+    SvidStore,
+    PolicyRevisionStore,
+    EndpointStore,
+    RelationshipStore,
+    AsyncDisposable {
   /** Forgets tokens and SVIDs that ended before `beforeMs`, and attestations that nothing hangs on any more. */
   prune(beforeMs: number): Promise<void>
 }
