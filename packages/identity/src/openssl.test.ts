@@ -8,10 +8,10 @@ import { encodeCertificatesPem } from './certificate.ts'
 import { createCrl } from './crl.ts'
 import { createCsr, parseCsr } from './csr.ts'
 import { KEY_ALGORITHMS } from './key-algorithm.ts'
-import { generateKeyPair, parsePrivateKeyPem } from './key-pair.ts'
+import { parsePrivateKeyPem } from './key-pair.ts'
 import { decodePem, encodePem } from './pem.ts'
 import { parseSpiffeId } from './spiffe-id.ts'
-import { createTestAuthority } from './testing.ts'
+import { createTestAuthority, sharedKeyPair } from './testing.ts'
 import { encodeTrustBundlePem } from './trust-bundle.ts'
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
@@ -35,9 +35,10 @@ function openssl(...args: string[]): string {
 
 for (const algorithm of KNOWN_TO_OPENSSL) {
   test(`openssl verify -x509_strict accepts an SVID of ${algorithm} against the bundle`, { skip }, () => {
-    const authority = createTestAuthority('bank.test', { algorithm })
+    const keyPair = sharedKeyPair(algorithm)
+    const authority = createTestAuthority('bank.test', { keyPair })
     const bundle = file('bundle.pem', encodeTrustBundlePem(authority.bundle))
-    const direct = file('svid.pem', encodeCertificatesPem(authority.issueSvid('/payments', { algorithm }).chain))
+    const direct = file('svid.pem', encodeCertificatesPem(authority.issueSvid('/payments', { keyPair }).chain))
     const [leaf, middle] = authority.issueAuthority({ pathLen: 0 }).issueSvid('/payments').chain
     const below = file('below.pem', encodeCertificatesPem([leaf!]))
     const untrusted = file('middle.pem', encodeCertificatesPem([middle!]))
@@ -70,7 +71,7 @@ for (const [what, key] of KEYS) {
 
 test('openssl req verifies a CSR of ours', { skip }, () => {
   for (const algorithm of KNOWN_TO_OPENSSL) {
-    const csr = createCsr(generateKeyPair(algorithm), parseSpiffeId('spiffe://bank.test/payments'))
+    const csr = createCsr(sharedKeyPair(algorithm), parseSpiffeId('spiffe://bank.test/payments'))
     const text = openssl(
       'req',
       '-verify',
@@ -85,7 +86,8 @@ test('openssl req verifies a CSR of ours', { skip }, () => {
 
 for (const algorithm of KNOWN_TO_OPENSSL) {
   test(`openssl crl verifies a list signed with ${algorithm}, and finds what it lists`, { skip }, () => {
-    const { certificate, keyPair, bundle } = createTestAuthority('bank.test', { algorithm })
+    const keyPair = sharedKeyPair(algorithm)
+    const { certificate, bundle } = createTestAuthority('bank.test', { keyPair })
     const now = Date.now()
     const revoked = [{ serialNumber: '0badc0de', revokedAt: new Date(now) }]
     const dates = { thisUpdate: new Date(now), nextUpdate: new Date(now + 3_600_000) }

@@ -83,6 +83,15 @@ export interface TestAuthority {
   issueAuthority(options?: TestAuthorityOptions): TestAuthority
 }
 
+const shared = new Map<KeyAlgorithm, KeyPair>()
+
+/** One pair of each algorithm for all who do not mind: a large RSA key takes seconds to make. */
+export function sharedKeyPair(algorithm: KeyAlgorithm): KeyPair {
+  const keyPair = shared.get(algorithm) ?? generateKeyPair(algorithm)
+  shared.set(algorithm, keyPair)
+  return keyPair
+}
+
 export function createTestAuthority(
   trustDomain: TrustDomain | string,
   options: TestAuthorityOptions = {},

@@ -8,7 +8,7 @@ import { KEY_ALGORITHMS } from './key-algorithm.ts'
 import { generateKeyPair } from './key-pair.ts'
 import { OID } from './oid.ts'
 import { createBundleSource, type BundleSource } from './source.ts'
-import { createTestAuthority, type TestAuthority, type TestAuthorityOptions } from './testing.ts'
+import { createTestAuthority, sharedKeyPair, type TestAuthority, type TestAuthorityOptions } from './testing.ts'
 import { verifyX509Svid, type VerifiedSvid } from './verify.ts'
 import type { SvidRefusal } from './svid-refusal.ts'
 
@@ -43,14 +43,12 @@ function refused(
   assert.equal(result.kind === 'refused' ? result.code : 'verified', code)
 }
 
-/** Large RSA keys take seconds to make: one pair of each algorithm serves root and leaf. */
-const keyPairs = new Map(KEY_ALGORITHMS.map((algorithm) => [algorithm, generateKeyPair(algorithm)]))
 for (const root of KEY_ALGORITHMS) {
-  const authority = createAuthority('bank.test', { keyPair: keyPairs.get(root)! })
+  const authority = createAuthority('bank.test', { keyPair: sharedKeyPair(root) })
   for (const algorithm of KEY_ALGORITHMS) {
     test(`verifies a leaf of ${algorithm} under a root of ${root}`, () => {
       const { id, path, leaf, notAfter } = verified(
-        issue(authority, { keyPair: keyPairs.get(algorithm)! }),
+        issue(authority, { keyPair: sharedKeyPair(algorithm) }),
         authority.bundles,
       )
       assert.equal(id.uri, 'spiffe://bank.test/payments')
