@@ -1,8 +1,9 @@
-import { RpcError, type AdminHandlers, type Caller, type Status } from '@picket/rpc'
+import type { AdminHandlers, Caller, Status } from '@picket/rpc'
 import type { Logger } from '@picket/runtime'
 import type { Entries } from './entries.ts'
 import type { JoinTokens } from './join-tokens.ts'
 import type { Policies } from './policies.ts'
+import type { Registry } from './registry.ts'
 import { answer } from './rpc-answer.ts'
 import type { SyncHub } from './sync.ts'
 
@@ -13,10 +14,11 @@ interface AdminDeps {
   readonly sync: SyncHub
   readonly logger: Logger
   readonly status: () => Promise<Status>
+  readonly registry: Pick<Registry, 'explain'>
 }
 
 /** The operator's calls. Each one that changes something is recorded where it happens, with who did it. */
-export function createAdmin({ entries, tokens, policies, sync, logger, status }: AdminDeps): AdminHandlers {
+export function createAdmin({ entries, tokens, policies, sync, logger, status, registry }: AdminDeps): AdminHandlers {
   return {
     createToken: (request, caller) => answer(tokens.create(request, nameOf(caller))),
     async createEntry(draft, caller) {
@@ -37,15 +39,15 @@ export function createAdmin({ entries, tokens, policies, sync, logger, status }:
       logger.info('SVID rotation ordered', { by: nameOf(caller), spiffeId, notified: notified.length })
       return notified
     },
-    applyEntries: () => Promise.reject(notYet()),
-    explainIdentity: () => Promise.reject(notYet()),
+    async applyEntries(request, caller) {
+      const applied = await answer(entries.apply(request, nameOf(caller)))
+      await sync.recheck()
+      return applied
+    },
+    explainIdentity: (request) => answer(registry.explain(request)),
     getStatus: () => status(),
     listSidecars: async (request) => sync.page(request),
   }
-}
-
-function notYet(): RpcError {
-  return new RpcError('ERR_RPC_UNIMPLEMENTED', 'not yet')
 }
 
 function nameOf({ id, remote }: Caller): string {

@@ -1,18 +1,10 @@
 import { join } from 'node:path'
 import { openAuthority } from '@picket/ca'
-import type { KeyAlgorithm, TrustDomain } from '@picket/identity'
-import {
-  controlPlaneId,
-  encodeRevocations,
-  operatorId,
-  RpcError,
-  startControlPlaneServer,
-  type ControlPlaneHandlers,
-} from '@picket/rpc'
+import type { TrustDomain, X509Svid } from '@picket/identity'
+import { controlPlaneId, operatorId, startControlPlaneServer, type ControlPlaneHandlers } from '@picket/rpc'
 import {
   createMetrics,
   createTasks,
-  createWatch,
   formatHostPort,
   sleepUnlessAborted,
   type Clock,
@@ -21,21 +13,20 @@ import {
   type Metrics,
   type Random,
   type Tasks,
+  type Watch,
 } from '@picket/runtime'
 import { createAdmin } from './admin.ts'
+import { openAuthorityService, type AuthorityService, type RotatableIssuer } from './authorities-start.ts'
+import { toUpstreamFiles } from './authorities-upstream.ts'
 import { startBundleEndpoint } from './bundle-endpoint.ts'
-import { createCertificates } from './certificates.ts'
 import { createEndpointRegistry } from './endpoints.ts'
-import { createEnrollment } from './enrollment.ts'
-import { createEntries } from './entries.ts'
 import { startFederation, type Federation } from './federation.ts'
 import { startHealth, type Phase } from './health.ts'
 import type { Issuer } from './issuer.ts'
-import { createJoinTokens } from './join-tokens.ts'
 import { writeOperatorCredentials } from './operator-credentials.ts'
 import { keepSvid } from './own-svid.ts'
 import { createPolicies } from './policies.ts'
-import { createResource } from './revision.ts'
+import { openRegistry } from './registry.ts'
 import { loadSealKey } from './seal-key.ts'
 import type { ControlPlaneSettings } from './settings.ts'
 import { readStatus, VERSION } from './status.ts'
@@ -64,7 +55,7 @@ export interface ControlPlane extends AsyncDisposable {
 }
 
 const PRUNE_EVERY_MS = 600_000
-/** How long tokens and SVIDs that have ended are remembered. */
+/** How long tokens and SVIDs that have ended are remembered, or as long as an expired SVID may be renewed. */
 const REMEMBER_MS = 24 * 3_600_000
 
 /**
@@ -80,7 +71,9 @@ export async function startControlPlane(
   await using opening = new AsyncDisposableStack()
   const { dataDir } = settings
   const sealKey = await loadSealKey(settings)
-  const issuer = opening.use(await openAuthority(join(dataDir, 'ca'), { sealKey }, deps))
+  const upstream = toUpstreamFiles(settings)
+  const options = { sealKey, authorityTtlMs: settings.authorityTtl, ...(upstream && { upstream }) }
+  const issuer = opening.use(await openAuthority(join(dataDir, 'ca'), options, deps))
   const store = opening.use(openSqliteStore(join(dataDir, 'picket.db'), deps.clock.now()))
   const tasks = opening.use(createTasks())
   const served = await serve(deps, settings, opening, { issuer, store, tasks })
@@ -89,7 +82,7 @@ export async function startControlPlane(
 }
 
 interface Foundations {
-  readonly issuer: Issuer
+  readonly issuer: RotatableIssuer
   readonly store: Store
   readonly tasks: Tasks
 }
@@ -112,9 +105,10 @@ async function serve(
   const operator = await keepSvid(own, operatorId(issuer.trustDomain), svidTtl)
   const expiry = metrics.gauge('picket_svid_not_after_timestamp_seconds', 'When the own SVID expires')
   metrics.onRender(() => expiry.set(svid.value.notAfter.getTime() / 1000))
-  const bundles = createTrustBundles(issuer.bundle)
+  const authorities = await openAuthorityService({ ...own, store, metrics })
+  const bundles = createTrustBundles(issuer.bundle, authorities.revocations.list)
   const federation = opening.use(await startFederation({ ...deps, metrics, store, own: issuer.bundle }, settings))
-  const parts = { issuer, store, bundles, federation, svidTtlMs: svidTtl }
+  const parts = { issuer, store, bundles, federation, settings, authorities, own: [svid, operator] }
   const handlers = await createHandlers(opening, { ...deps, metrics }, parts)
 
   const health = await startHealth({ clock, logger, metrics, svid, phase: () => phase }, settings.health)
@@ -123,7 +117,7 @@ async function serve(
   const rpcDeps = { svid, bundles: bundles.source, clock, logger }
   const server = await startControlPlaneServer(
     rpcDeps,
-    { address: settings.listen, trustDomain, drainTimeoutMs },
+    { address: settings.listen, trustDomain, drainTimeoutMs, keyExchange: settings.keyExchange },
     handlers,
   )
   opening.use(server)
@@ -136,7 +130,8 @@ async function serve(
   const credentials = await writeOperatorCredentials(join(dataDir, 'operator'), issuer.bundle, operator, logger)
   opening.use(credentials)
   await credentials.setAddress(server.address)
-  tasks.start('prune', (stop) => pruneNowAndThen(store, clock, stop))
+  const rememberMs = Math.max(REMEMBER_MS, settings.renewAfterExpiry)
+  tasks.start('prune', (stop) => pruneNowAndThen(store, clock, rememberMs, stop))
   opening.defer(() => void (phase = 'stopping'))
   phase = 'serving'
   server.setServing(true)
@@ -154,55 +149,56 @@ async function createHandlers(
     readonly store: Store
     readonly bundles: ReturnType<typeof createTrustBundles>
     readonly federation: Federation
-    readonly svidTtlMs: number
+    readonly authorities: AuthorityService
+    readonly own: readonly Watch<X509Svid>[]
+    readonly settings: ControlPlaneSettings
   },
 ): Promise<ControlPlaneHandlers> {
-  const { issuer, store, bundles, federation, svidTtlMs } = parts
+  const { issuer, store, bundles, federation, authorities, settings } = parts
   const startedAtMs = deps.clock.now()
   const common = { ...deps, store }
-  const entries = createEntries(common, issuer.trustDomain)
-  const tokens = createJoinTokens(common)
-  const enrollment = createEnrollment({ ...common, tokens })
+  const registry = await openRegistry(
+    {
+      ...common,
+      issuer,
+      trustDomain: issuer.trustDomain,
+      bundles: () => bundles.source.value,
+      trustBundle: () => bundles.resource.value.bytes.toString(),
+    },
+    settings,
+    { svidTtlMs: settings.svidTtl, jwtSvidTtlMs: settings.jwtSvidTtl, jwtIssuer: settings.jwtIssuer?.url },
+  )
+  const { entries, tokens, enrollment, certificates } = registry
   const policies = await createPolicies(common)
   const endpoints = opening.use(await createEndpointRegistry(common))
   const sources = {
     trustBundle: bundles.resource,
-    revocations: createWatch(createResource('revocations', encodeRevocations({ subjects: [], crl: undefined }))),
+    revocations: authorities.revocations.resource,
     federation: federation.bundles,
-    svidAlgorithm: createWatch<KeyAlgorithm>('ec-p256'),
+    svidAlgorithm: authorities.svidAlgorithm,
     endpoints: endpoints.resource,
     policy: policies.active,
   }
   const sync = opening.use(createSyncHub({ ...deps, enrollment, endpoints, resources: createSyncResources(sources) }))
+  const calls = opening.use(authorities.start({ sync, trustBundle: bundles.resource, own: parts.own }, settings))
   const connected = deps.metrics.gauge('picket_sidecars_connected', 'Sidecars with an open stream')
   deps.metrics.onRender(() => connected.set(sync.connected().length))
-  const trustBundle = (): string => bundles.resource.value.bytes.toString()
-  const certificates = createCertificates({ ...common, issuer, enrollment, trustBundle }, { svidTtlMs })
   const status = (): ReturnType<typeof readStatus> => readStatus({ issuer, store, policies, sync, startedAtMs })
   return {
     attest: (request, caller) => certificates.attest(request, caller),
     issue: (request, caller) => certificates.issue(request, caller),
-    challenge: notYet,
-    issueJwt: notYet,
+    challenge: async () => registry.challenge(),
+    issueJwt: (request, caller) => certificates.issueJwt(request, caller),
     sync: (stream, caller) => sync.accept(stream, caller),
-    admin: createAdmin({ entries, tokens, policies, sync, status, logger: deps.logger }),
-    authorities: {
-      getAuthorities: notYet,
-      prepare: notYet,
-      activate: notYet,
-      taint: notYet,
-      revoke: notYet,
-      rotate: notYet,
-    },
-    revocations: { create: notYet, delete: notYet, list: notYet },
+    admin: createAdmin({ entries, tokens, registry, policies, sync, status, logger: deps.logger }),
+    authorities: calls.authorities,
+    revocations: calls.revocations,
     federation: federation.handlers,
   }
 }
 
-const notYet = (): Promise<never> => Promise.reject(new RpcError('ERR_RPC_UNIMPLEMENTED', 'not yet'))
-
-async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
-  do await store.prune(clock.now() - REMEMBER_MS)
+async function pruneNowAndThen(store: Store, clock: Clock, rememberMs: number, signal: AbortSignal): Promise<void> {
+  do await store.prune(clock.now() - rememberMs)
   while (await sleepUnlessAborted(clock, PRUNE_EVERY_MS, signal))
 }
 

@@ -1,21 +1,41 @@
-import type { SpiffeId } from '@picket/identity'
+import type { SpiffeId, TrustDomain } from '@picket/identity'
+import type { NearMiss } from '@picket/rpc'
 import type { Clock, Random } from '@picket/runtime'
-import type { EntryStore, RegistrationEntry } from './entries.ts'
-import type { JoinTokens, TokenDenialReason } from './join-tokens.ts'
+import type { Attested, EvidenceDenialReason, EvidenceKind } from './attestors/attestor.ts'
+import {
+  findEntitlement,
+  toNearMiss,
+  type EntitledIdentity,
+  type Entitlement,
+  type EntitlementStore,
+} from './entitlement.ts'
+import type { RegistrationEntry } from './registration-entry.ts'
 
 /**
- * From proof to identity: attested facts → the registration entry that they match. The facts are remembered with the SVID
+ * From proof to identity: attested facts → the registration entries that they match. The facts are remembered with the SVID
  * that they led to and handed on from each SVID to the next, so that every renewal asks the entries again with what this
  * very sidecar has proved, and not with what another sidecar of the same SPIFFE ID has.
  */
 export interface Attestation {
   readonly id: string
+  readonly evidence: EvidenceKind
+  /** Who it was, for the record. */
+  readonly subject: string
   readonly facts: readonly string[]
 }
 
 export interface AttestationStore {
-  /** Marks the token used and keeps the attestation, in one transaction; false when the token was not there to be used. */
-  redeemToken(tokenId: string, attestation: Attestation, nowMs: number): Promise<boolean>
+  /**
+   * Marks the token used by this key and keeps the attestation, in one transaction. Resolves with the attestation that the
+   * token led to: an earlier one when the same key comes again within the token's life; undefined when it is not there to be
+   * used.
+   */
+  redeemToken(
+    token: NonNullable<Attested['token']>,
+    attestation: Attestation,
+    nowMs: number,
+  ): Promise<string | undefined>
+  saveAttestation(attestation: Attestation, nowMs: number): Promise<void>
   /** What was proved by whoever holds the SVID with this serial number and ID. */
   findAttestation(serialNumber: string, spiffeId: string): Promise<Attestation | undefined>
 }
@@ -23,86 +43,118 @@ export interface AttestationStore {
 /** An expected no: a value, with the reason for the record and the words for the caller. */
 export interface EnrollmentDenial {
   readonly kind: 'denied'
-  readonly reason: TokenDenialReason | 'no-entry' | 'several-entries' | 'requested-id' | 'unknown-svid'
+  readonly reason: EvidenceDenialReason | 'no-entry' | 'requested-id' | 'revoked'
   readonly message: string
   /** For the record only: what was proved, and which entries came near. */
   readonly detail?: string
+  readonly facts?: readonly string[]
+  readonly near?: readonly NearMiss[]
 }
 
-/** A match, whose proof is still to be redeemed where it is good only once. */
+/** Who somebody may be from now on. */
 export interface Enrollment {
   readonly kind: 'enrolled'
+  /** Of the identity that was asked for, which is the first of `identities`. */
   readonly entry: RegistrationEntry
   readonly attestation: Attestation
+  /** All that the attestation gives. */
+  readonly identities: readonly EntitledIdentity[]
 }
 
 export interface EnrollmentService {
-  /** Takes the token: whatever comes of it, it is used when the result is an enrollment. */
-  enroll(joinToken: string, requestedId: SpiffeId | undefined): Promise<Enrollment | EnrollmentDenial>
-  /** Whether the holder of an SVID may go on being who it is. */
-  confirm(id: SpiffeId, serialNumber: string): Promise<Enrollment | EnrollmentDenial>
+  /** Takes evidence that holds: what is good once is used when the result is an enrollment. */
+  enroll(attested: Attested, requestedId: SpiffeId | undefined): Promise<Enrollment | EnrollmentDenial>
+  /** Whether the holder of an SVID may go on being who it is, or be `wanted` as well. */
+  confirm(id: SpiffeId, serialNumber: string, wanted?: SpiffeId): Promise<Enrollment | EnrollmentDenial>
+  /** What an attestation entitles to now. */
+  identitiesOf(attestation: Pick<Attestation, 'facts'>): Promise<readonly EntitledIdentity[]>
 }
 
-interface EnrollmentDeps {
-  readonly store: Pick<EntryStore, 'matchEntries' | 'nearEntries'> & AttestationStore
-  readonly tokens: Pick<JoinTokens, 'check'>
+export interface EnrollmentDeps {
+  readonly store: EntitlementStore & AttestationStore
+  readonly trustDomain: TrustDomain
   readonly clock: Pick<Clock, 'now'>
   readonly random: Pick<Random, 'uuid'>
+  /** Whether the deny-list names this SPIFFE ID. */
+  readonly isRevoked?: (id: SpiffeId) => boolean
 }
 
-export function createEnrollment({ store, tokens, clock, random }: EnrollmentDeps): EnrollmentService {
-  async function match(facts: readonly string[], wanted?: SpiffeId): Promise<RegistrationEntry | EnrollmentDenial> {
-    const entry = chooseEntry(await store.matchEntries(facts), wanted)
-    if (!('kind' in entry)) return entry
-    return { ...entry, detail: explain(facts, await store.nearEntries(facts, 5)) }
+const MOST_NEAR = 20
+const MOST_NEAR_LOGGED = 5
+
+export function createEnrollment(deps: EnrollmentDeps): EnrollmentService {
+  const { store, clock, trustDomain } = deps
+  const entitle = (facts: readonly string[]): Promise<Entitlement> =>
+    findEntitlement(store, trustDomain, facts, clock.now())
+
+  /** The identities with the chosen one first. */
+  async function choose(
+    facts: readonly string[],
+    wanted: SpiffeId | undefined,
+    isAllowed: (identity: EntitledIdentity) => boolean,
+  ): Promise<readonly EntitledIdentity[] | EnrollmentDenial> {
+    const { identities, problems } = await entitle(facts)
+    const allowed = identities.filter(isAllowed)
+    const chosen = wanted ? allowed.find(({ spiffeId }) => spiffeId.uri === wanted.uri) : allowed[0]
+    if (chosen && deps.isRevoked?.(chosen.spiffeId)) return deny('revoked', 'this SPIFFE ID is revoked')
+    if (chosen) return [chosen, ...identities.filter((identity) => identity !== chosen)]
+    const local = identities.filter((identity) => !isAllowed(identity)).map((identity) => toLocalMiss(identity, facts))
+    const asked = (await store.nearEntries(facts, MOST_NEAR)).map((entry) => toNearMiss(entry, facts))
+    const near = [...problems, ...local, ...asked].slice(0, MOST_NEAR)
+    const denial =
+      allowed.length === 0
+        ? deny('no-entry', 'no registration entry matches the attested facts')
+        : deny('requested-id', 'no registration entry gives the attested facts this SPIFFE ID')
+    return { ...denial, facts, near, detail: explain(facts, near) }
   }
 
   return {
-    async enroll(joinToken, requestedId) {
-      const token = await tokens.check(joinToken)
-      if (typeof token === 'string') return denyToken(token)
-      const entry = await match(token.facts, requestedId)
-      if ('kind' in entry) return entry
-      const attestation = { id: random.uuid(), facts: token.facts }
-      const redeemed = await store.redeemToken(token.id, attestation, clock.now())
-      return redeemed ? { kind: 'enrolled', entry, attestation } : denyToken('token-used')
+    identitiesOf: async ({ facts }) => (await entitle(facts)).identities,
+    async enroll(attested, requestedId) {
+      const { facts, evidence, subject, token, attestationId, spiffeId } = attested
+      const identities = await choose(
+        facts,
+        requestedId,
+        (identity) => identity.selectors.length === 0 && (spiffeId === undefined || identity.spiffeId.uri === spiffeId),
+      )
+      if ('kind' in identities) return identities
+      const attestation = { id: attestationId ?? deps.random.uuid(), evidence, subject, facts }
+      const [{ entry }] = identities as readonly [EntitledIdentity, ...EntitledIdentity[]]
+      if (attestationId !== undefined) return { kind: 'enrolled', entry, attestation, identities }
+      if (!token) {
+        await store.saveAttestation(attestation, clock.now())
+        return { kind: 'enrolled', entry, attestation, identities }
+      }
+      const id = await store.redeemToken(token, attestation, clock.now())
+      if (id === undefined) return deny('token-used', 'the join token is not valid: wrong, used or expired')
+      return { kind: 'enrolled', entry, attestation: { ...attestation, id }, identities }
     },
-    async confirm(id, serialNumber) {
+    async confirm(id, serialNumber, wanted = id) {
       const attestation = await store.findAttestation(serialNumber, id.uri)
       if (!attestation) return deny('unknown-svid', 'this SVID is not one to renew here: attest anew')
-      const entry = await match(attestation.facts, id)
-      return 'kind' in entry ? entry : { kind: 'enrolled', entry, attestation }
+      const identities = await choose(attestation.facts, wanted, () => true)
+      if ('kind' in identities) return identities
+      return { kind: 'enrolled', entry: identities[0]!.entry, attestation, identities }
     },
   }
 }
 
-/** The requested ID among the matches, else the match that asks for the most facts. */
-function chooseEntry(
-  matches: readonly RegistrationEntry[],
-  requestedId: SpiffeId | undefined,
-): RegistrationEntry | EnrollmentDenial {
-  if (matches.length === 0) return deny('no-entry', 'no registration entry matches the attested facts')
-  const wanted = requestedId ? matches.filter(({ spiffeId }) => spiffeId.uri === requestedId.uri) : matches
-  const [best, ...others] = wanted.toSorted((a, b) => b.selectors.length - a.selectors.length)
-  if (!best) return deny('requested-id', 'no registration entry gives the attested facts this SPIFFE ID')
-  const rival = others.find(
-    ({ selectors, spiffeId }) => selectors.length === best.selectors.length && spiffeId.uri !== best.spiffeId.uri,
-  )
-  if (!rival) return best
-  return deny('several-entries', 'several registration entries match equally: ask for one SPIFFE ID in the CSR')
+/** It matches, but a sidecar cannot be it: it is for some processes beside the sidecar. */
+function toLocalMiss({ entry, selectors }: EntitledIdentity, facts: readonly string[]): NearMiss {
+  const problem =
+    selectors.length === 0
+      ? 'it is another SPIFFE ID than the expired SVID’s'
+      : `it is for local processes alone (${selectors.join(' ')}): the sidecar needs an entry without unix selectors`
+  const matched = entry.selectors.filter((selector) => facts.includes(selector))
+  return { entryId: entry.id, spiffeId: entry.spiffeId.uri, matched, missing: [], problem }
 }
 
 /** "No identity" must not be a riddle: the facts, and what each entry that came near asks for beyond them. */
-function explain(facts: readonly string[], near: readonly RegistrationEntry[]): string {
-  const lacking = near.map(({ spiffeId, selectors }) => {
-    const missing = selectors.filter((selector) => !facts.includes(selector))
-    return `${spiffeId.uri} lacks ${missing.join(' ') || 'nothing'}`
-  })
+function explain(facts: readonly string[], near: readonly NearMiss[]): string {
+  const lacking = near
+    .slice(0, MOST_NEAR_LOGGED)
+    .map(({ spiffeId, missing, problem }) => `${spiffeId} ${problem || `lacks ${missing.join(' ') || 'nothing'}`}`)
   return [`proved: ${facts.join(' ')}`, ...lacking].join('; ')
-}
-
-function denyToken(reason: TokenDenialReason): EnrollmentDenial {
-  return deny(reason, 'the join token is not valid: wrong, used or expired')
 }
 
 function deny(reason: EnrollmentDenial['reason'], message: string): EnrollmentDenial {

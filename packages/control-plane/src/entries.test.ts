@@ -5,7 +5,8 @@ import type { EntryDraft } from '@picket/rpc'
 import { systemRandom } from '@picket/runtime'
 import { createRecordingLogger, FakeClock } from '@picket/runtime/testing'
 import fc from 'fast-check'
-import { createEntries, parseEntryDraft, type Entries } from './entries.ts'
+import { parseEntryDraft } from './entry-draft.ts'
+import { createEntries, type Entries } from './entries.ts'
 import { openTestStore } from './testing.ts'
 
 const trustDomain = parseTrustDomain('bank.test')
@@ -112,7 +113,7 @@ suite('registration entries', () => {
       fc.property(draft, (given) => {
         try {
           const parsed = parseEntryDraft(given, trustDomain)
-          assert.match(parsed.spiffeId.uri, /^spiffe:\/\/bank\.test\/(?!picket(\/|$))./)
+          assert.match(parsed.spiffeId.text, /^spiffe:\/\/bank\.test\/(?!picket(\/|$))./)
           assert.ok(parsed.selectors.length > 0)
         } catch (thrown) {
           assert.equal((thrown as { code?: string }).code, 'ERR_ENTRY_INVALID')

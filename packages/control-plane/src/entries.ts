@@ -1,88 +1,161 @@
-import { parseSpiffeId, type SpiffeId, type TrustDomain } from '@picket/identity'
-import {
-  isReservedId,
-  isServiceName,
-  type Entry,
-  type EntryDraft,
-  type ListEntriesResponse,
-  type PageRequest,
+import type { TrustDomain } from '@picket/identity'
+import type {
+  ApplyEntriesRequest,
+  ApplyEntriesResponse,
+  Entry,
+  EntryChange,
+  EntryDraft,
+  ListEntriesResponse,
+  PageRequest,
 } from '@picket/rpc'
-import { messageOf, type Clock, type Logger, type Random } from '@picket/runtime'
+import type { Clock, Logger, Random } from '@picket/runtime'
+import { parseEntryDraft } from './entry-draft.ts'
 import { ControlPlaneError } from './error.ts'
-import { parseSelectors } from './selectors.ts'
+import type { ParsedDraft, StoredEntry } from './registration-entry.ts'
 
-/** Who may be who: a workload that has proved all of `selectors` is `spiffeId`. */
-export interface RegistrationEntry {
-  readonly id: string
-  readonly spiffeId: SpiffeId
-  /** Sorted, no two alike, at least one. */
-  readonly selectors: readonly string[]
-  /** 0 = the control plane's default. */
-  readonly ttlSeconds: number
-  readonly dnsNames: readonly string[]
-  readonly service: string
-  readonly createdAtMs: number
+export type { RegistrationEntry } from './registration-entry.ts'
+
+export type EntryWrite =
+  | { readonly kind: 'create'; readonly id: string; readonly draft: ParsedDraft }
+  | { readonly kind: 'update'; readonly id: string; readonly draft: ParsedDraft }
+  | { readonly kind: 'delete'; readonly id: string }
+
+/** One entry's change; `before` is missing when it was created, `after` when it is gone. */
+export interface EntryChanged {
+  readonly before: StoredEntry | undefined
+  readonly after: StoredEntry | undefined
 }
 
 export interface EntryStore {
-  /** Throws `ERR_ENTRY_DUPLICATE` when there is one, in the same transaction as the check. */
-  insertEntry(entry: RegistrationEntry, createdBy: string): Promise<void>
-  /** Resolves with what was there. */
-  deleteEntry(id: string): Promise<RegistrationEntry | undefined>
+  /**
+   * All writes in one transaction; the revision grows by one. Throws `ERR_ENTRIES_CHANGED` when `expectedRevision` (0 =
+   * any) is not the present one, `ERR_ENTRY_DUPLICATE`, `ERR_ENTRY_MISSING`.
+   */
+  writeEntries(
+    writes: readonly EntryWrite[],
+    by: { readonly name: string; readonly atMs: number; readonly expectedRevision: number },
+  ): Promise<{ readonly revision: number; readonly changed: readonly EntryChanged[] }>
   /** In order of creation, after the position `after` (0 = from the start). */
-  listEntries(limit: number, after: number): Promise<readonly { position: number; entry: RegistrationEntry }[]>
-  /** All whose every selector is among `facts`. */
-  matchEntries(facts: readonly string[]): Promise<readonly RegistrationEntry[]>
-  /** Those that share a selector with `facts` but ask for more, for the record of a denial. */
-  nearEntries(facts: readonly string[], limit: number): Promise<readonly RegistrationEntry[]>
+  listEntries(limit: number, after: number): Promise<readonly { position: number; entry: StoredEntry }[]>
+  /** All whose every attested selector is among `facts`, in order of creation. */
+  matchEntries(facts: readonly string[]): Promise<readonly StoredEntry[]>
+  /** Those that share a selector with `facts` but ask for more, the nearest first. */
+  nearEntries(facts: readonly string[], limit: number): Promise<readonly StoredEntry[]>
+  /** Those with this SPIFFE ID in full, and those with a template, in order of creation. */
+  entriesFor(spiffeId: string, limit: number): Promise<readonly StoredEntry[]>
   countEntries(): Promise<number>
+  /** Grows with each change. */
+  entriesRevision(): Promise<number>
 }
 
 export interface Entries {
   create(draft: EntryDraft, by: string): Promise<Entry>
   delete(id: string, by: string): Promise<Entry>
   list(request: PageRequest): Promise<ListEntriesResponse>
+  /** All of the changes or none. */
+  apply(request: ApplyEntriesRequest, by: string): Promise<ApplyEntriesResponse>
 }
 
 const PAGE = { usual: 500, largest: 1000 } as const
-const TTL_SECONDS = { least: 5, most: 24 * 3600 } as const
-const MOST_DNS_NAMES = 16
 
-interface EntriesDeps {
+export interface EntriesDeps {
   readonly store: EntryStore
   readonly clock: Pick<Clock, 'now'>
   readonly random: Pick<Random, 'uuid'>
   readonly logger: Logger
 }
 
+type Written = Awaited<ReturnType<EntryStore['writeEntries']>>
+
 export function createEntries(deps: EntriesDeps, trustDomain: TrustDomain): Entries {
   const { store, logger } = deps
+
+  async function write(writes: readonly EntryWrite[], name: string, expectedRevision = 0): Promise<Written> {
+    const by = { name, atMs: deps.clock.now(), expectedRevision }
+    return record(await store.writeEntries(writes, by), name)
+  }
+
+  function record(written: Written, by: string): Written {
+    const { changed, revision } = written
+    for (const { before, after } of changed) {
+      const entry = (after ?? before)!
+      const what = before === undefined ? 'entry created' : after === undefined ? 'entry deleted' : 'entry changed'
+      const { id, selectors } = entry
+      logger.info(what, { by, id, spiffeId: entry.spiffeId.text, selectors, revision })
+    }
+    return written
+  }
+
   return {
     async create(draft, by) {
       const parsed = parseEntryDraft(draft, trustDomain)
-      const entry = { ...parsed, id: deps.random.uuid(), createdAtMs: deps.clock.now() }
-      await store.insertEntry(entry, by)
-      logger.info('entry created', { by, id: entry.id, spiffeId: entry.spiffeId.uri, selectors: entry.selectors })
-      return toMessage(entry)
+      const { changed } = await write([{ kind: 'create', id: deps.random.uuid(), draft: parsed }], by)
+      return toMessage(changed[0]!.after!)
     },
     async delete(id, by) {
-      const entry = await store.deleteEntry(id)
-      if (!entry) throw new ControlPlaneError('ERR_ENTRY_MISSING', 'there is no entry with this id')
-      logger.info('entry deleted', { by, id, spiffeId: entry.spiffeId.uri, selectors: entry.selectors })
-      return toMessage(entry)
+      const { changed } = await write([{ kind: 'delete', id }], by)
+      return toMessage(changed[0]!.before!)
+    },
+    async apply({ changes, expectedRevision }, by) {
+      const { changed, revision } = await write(parseChanges(changes, trustDomain, deps.random), by, expectedRevision)
+      const created = changed.filter(({ before }) => before === undefined).length
+      const deleted = changed.filter(({ after }) => after === undefined).length
+      return { created, deleted, updated: changed.length - created - deleted, revision }
     },
     async list({ pageSize, pageToken }) {
       const limit = Math.min(pageSize || PAGE.usual, PAGE.largest)
       const rows = await store.listEntries(limit + 1, parsePageToken(pageToken))
       const page = rows.slice(0, limit)
       const nextPageToken = rows.length > limit ? String(page.at(-1)!.position) : ''
-      return { entries: page.map(({ entry }) => toMessage(entry)), nextPageToken, revision: 0 }
+      return {
+        entries: page.map(({ entry }) => toMessage(entry)),
+        nextPageToken,
+        revision: await store.entriesRevision(),
+      }
     },
   }
 }
 
-export function toMessage({ spiffeId, ...entry }: RegistrationEntry): Entry {
-  return { ...entry, spiffeId: spiffeId.uri, hint: '', federatesWith: [], updatedAtMs: entry.createdAtMs }
+const MOST_REPORTED = 20
+
+/** Throws `ERR_ENTRY_INVALID` with the problems of all changes, each with its place in the list. */
+function parseChanges(
+  changes: readonly EntryChange[],
+  trustDomain: TrustDomain,
+  random: Pick<Random, 'uuid'>,
+): EntryWrite[] {
+  const problems: string[] = []
+  const touched = new Set<string>()
+  const writes = changes.flatMap((change, index): EntryWrite[] => {
+    const id = change.kind === 'create' ? random.uuid() : change.id
+    if (touched.has(id)) problems.push(`changes[${index}]: the entry ${id} is changed twice`)
+    touched.add(id)
+    if (change.kind === 'delete') return [{ kind: 'delete', id }]
+    try {
+      return [{ kind: change.kind, id, draft: parseEntryDraft(change.draft, trustDomain) }]
+    } catch (thrown) {
+      if (!(thrown instanceof ControlPlaneError)) throw thrown
+      problems.push(...thrown.message.split('\n').map((line) => `changes[${index}].${line}`))
+      return []
+    }
+  })
+  if (problems.length === 0) return writes
+  const more = problems.length > MOST_REPORTED ? [`and ${problems.length - MOST_REPORTED} more`] : []
+  throw new ControlPlaneError('ERR_ENTRY_INVALID', [...problems.slice(0, MOST_REPORTED), ...more].join('\n'))
+}
+
+export function toMessage({ spiffeId, service, ...rest }: StoredEntry): Entry {
+  const { id, selectors, ttlSeconds, dnsNames, hint, federatesWith, createdAtMs, updatedAtMs } = rest
+  const written = {
+    spiffeId: spiffeId.text,
+    selectors,
+    ttlSeconds,
+    dnsNames,
+    service: service.text,
+    hint,
+    federatesWith,
+  }
+  return { id, ...written, createdAtMs, updatedAtMs }
 }
 
 function parsePageToken(token: string): number {
@@ -90,56 +163,4 @@ function parsePageToken(token: string): number {
   const position = /^\d{1,15}$/.test(token) ? Number(token) : 0
   if (position === 0) throw new ControlPlaneError('ERR_PAGE', 'page_token is not one that was given out')
   return position
-}
-
-type ParsedDraft = Omit<RegistrationEntry, 'id' | 'createdAtMs'>
-
-/** Throws `ERR_ENTRY_INVALID` with every problem, each with its field. */
-export function parseEntryDraft(draft: EntryDraft, trustDomain: TrustDomain): ParsedDraft {
-  const problems: string[] = []
-  const spiffeId = parseWorkloadId(draft.spiffeId, trustDomain, problems)
-  const selectors = parseSelectors(draft.selectors, problems)
-  const { ttlSeconds } = draft
-  if (ttlSeconds !== 0 && !(ttlSeconds >= TTL_SECONDS.least && ttlSeconds <= TTL_SECONDS.most)) {
-    problems.push(`ttl_seconds: ${ttlSeconds} is not between ${TTL_SECONDS.least} and ${TTL_SECONDS.most}`)
-  }
-  const dnsNames = parseDnsNames(draft.dnsNames, problems)
-  const service = draft.service || (spiffeId?.path.split('/').at(-1) ?? '')
-  if (spiffeId && !isServiceName(service)) {
-    const hint = draft.service === '' ? ': the last segment of the SPIFFE ID is none, so give one' : ''
-    problems.push(`service: "${service}" is not a service name (lower-case letters, digits, - and _)${hint}`)
-  }
-  if (!spiffeId || problems.length > 0) throw new ControlPlaneError('ERR_ENTRY_INVALID', problems.join('\n'))
-  return { spiffeId, selectors, ttlSeconds, dnsNames, service }
-}
-
-function parseWorkloadId(uri: string, trustDomain: TrustDomain, problems: string[]): SpiffeId | undefined {
-  try {
-    const id = parseSpiffeId(uri)
-    const problem =
-      id.trustDomain.name !== trustDomain.name
-        ? `${uri} is not in the trust domain ${trustDomain.name}`
-        : id.path === ''
-          ? `${uri} has no path, so it names no workload`
-          : isReservedId(id)
-            ? `${uri} is under /picket/, which Picket keeps for itself`
-            : undefined
-    if (problem === undefined) return id
-    problems.push(`spiffe_id: ${problem}`)
-  } catch (thrown) {
-    problems.push(`spiffe_id: ${messageOf(thrown)}`)
-  }
-  return undefined
-}
-
-/** Lower-case host names without wildcards (RFC 1123 labels), at most 253 characters. */
-function parseDnsNames(names: readonly string[], problems: string[]): readonly string[] {
-  if (names.length > MOST_DNS_NAMES) problems.push(`dns_names: more than ${MOST_DNS_NAMES}`)
-  for (const [index, name] of names.entries()) {
-    const isName =
-      name.length <= 253 &&
-      /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)
-    if (!isName) problems.push(`dns_names[${index}]: "${name}" is not a lower-case host name`)
-  }
-  return [...new Set(names)]
 }

@@ -8,7 +8,7 @@ import { parseFacts } from './selectors.ts'
  * Join tokens: the proof that a new workload brings. 256 random bits, shown once; the database keeps the SHA-256, so that
  * reading it gives nobody a token (a plain hash is enough for a random secret of that size). The public `id` finds the
  * row, the hash is compared in constant time, and the one use is decided by one conditional UPDATE: of many that come at
- * once with one token exactly one gets in.
+ * once with one token exactly one gets in. The use is bound to the key that is certified for it.
  */
 export interface StoredToken {
   readonly id: string
@@ -17,7 +17,14 @@ export interface StoredToken {
   readonly facts: readonly string[]
   readonly expiresAtMs: number
   readonly usedAtMs: number | undefined
+  /** SHA-256 of the public key that used it, hex. */
+  readonly usedByKey: string | undefined
+  /** What that led to. */
+  readonly attestationId: string | undefined
 }
+
+/** A token that may be used: for the first time, or again by the key that has `attestationId` from it. */
+export type UsableToken = Pick<StoredToken, 'id' | 'facts' | 'attestationId'>
 
 export interface TokenStore {
   insertToken(token: StoredToken, createdAtMs: number, createdBy: string): Promise<void>
@@ -29,8 +36,11 @@ export type TokenDenialReason = 'token-unknown' | 'token-used' | 'token-expired'
 
 export interface JoinTokens {
   create(request: CreateTokenRequest, by: string): Promise<CreateTokenResponse>
-  /** The token behind `text`, not used up yet. Throws `ERR_TOKEN_INVALID` for what is no token at all. */
-  check(text: string): Promise<StoredToken | TokenDenialReason>
+  /**
+   * The token behind `text`, not used up yet, or used by this very key: whoever lost the answer asks again.
+   * Throws `ERR_TOKEN_INVALID` for what is no token at all.
+   */
+  check(text: string, keySha256: string): Promise<UsableToken | TokenDenialReason>
 }
 
 const DEFAULT_TTL_SECONDS = 600
@@ -54,16 +64,17 @@ export function createJoinTokens({ store, clock, random, logger }: JoinTokensDep
       const secret = random.bytes(32)
       const nowMs = clock.now()
       const expiresAtMs = nowMs + (ttlSeconds || DEFAULT_TTL_SECONDS) * 1000
-      const token = { id, secretSha256: sha256(secret), facts, expiresAtMs, usedAtMs: undefined }
+      const unused = { usedAtMs: undefined, usedByKey: undefined, attestationId: undefined }
+      const token = { id, secretSha256: sha256(secret), facts, expiresAtMs, ...unused }
       await store.insertToken(token, nowMs, by)
       logger.info('join token created', { by, id, selectors: facts, expiresAt: new Date(expiresAtMs) })
       return { token: `picket_join_${id}_${secret.toString('base64url')}`, expiresAtMs }
     },
-    async check(text) {
+    async check(text, keySha256) {
       const { id, secret } = parseToken(text)
       const token = await store.findToken(id)
       if (!token || !timingSafeEqual(token.secretSha256, sha256(secret))) return 'token-unknown'
-      if (token.usedAtMs !== undefined) return 'token-used'
+      if (token.usedAtMs !== undefined && token.usedByKey !== keySha256) return 'token-used'
       return token.expiresAtMs <= clock.now() ? 'token-expired' : token
     },
   }

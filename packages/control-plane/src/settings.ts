@@ -1,4 +1,6 @@
 import { parseDuration, parseHostPort, parseSealKey, type SettingsOf, type SettingsTable } from '@picket/runtime'
+import { authoritySettings } from './authorities-settings.ts'
+import { attestorSettings } from './attestors/attestor-settings.ts'
 import { federationSettings } from './federation-settings.ts'
 
 /** Everything that can be said to a control plane: flags, environment, file keys, defaults and documentation in one table. */
@@ -40,13 +42,21 @@ export const controlPlaneSettings = {
     placeholder: 'DURATION',
     doc: 'life of an SVID whose entry does not say otherwise',
   },
+  jwtSvidTtl: {
+    parse: parseJwtTtl,
+    default: '5m',
+    placeholder: 'DURATION',
+    doc: 'life of a JWT-SVID, at most 1h',
+  },
   drainTimeout: {
     parse: parseDuration,
     default: '10s',
     placeholder: 'DURATION',
     doc: 'how long calls in flight may take to finish at shutdown',
   },
+  ...authoritySettings,
   ...federationSettings,
+  ...attestorSettings,
 } as const satisfies SettingsTable
 
 /** What `resolveSettings(controlPlaneSettings, …)` gives. */
@@ -60,5 +70,11 @@ function parsePath(text: string): string {
 function parseTtl(text: string): number {
   const ttlMs = parseDuration(text)
   if (ttlMs < 5000 || ttlMs > 86_400_000) throw new TypeError(`"${text}" is not between 5s and 24h`)
+  return ttlMs
+}
+
+function parseJwtTtl(text: string): number {
+  const ttlMs = parseDuration(text)
+  if (ttlMs < 5000 || ttlMs > 3_600_000) throw new TypeError(`"${text}" is not between 5s and 1h`)
   return ttlMs
 }

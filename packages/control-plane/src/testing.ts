@@ -29,13 +29,14 @@ import {
   createWatch,
   generateSealKeyText,
   parseSealKey,
+  resolveSettings,
   systemClock,
   systemRandom,
   type HostPort,
 } from '@picket/runtime'
 import { createRecordingLogger, type LogEntry } from '@picket/runtime/testing'
 import { startControlPlane, type ControlPlane } from './control-plane.ts'
-import type { ControlPlaneSettings } from './settings.ts'
+import { controlPlaneSettings, type ControlPlaneSettings } from './settings.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 
@@ -68,20 +69,11 @@ export async function startTestControlPlane(change: Partial<ControlPlaneSettings
   await authority[Symbol.asyncDispose]()
   const anywhere = { host: '127.0.0.1', port: 0 }
   const settings: ControlPlaneSettings = {
+    ...resolveSettings(controlPlaneSettings, []),
     dataDir,
     sealKey,
-    sealKeyFile: undefined,
     listen: anywhere,
     health: anywhere,
-    svidTtl: 3_600_000,
-    bundleEndpoint: undefined,
-    bundleEndpointProfile: 'https_spiffe',
-    bundleEndpointCertificate: undefined,
-    bundleEndpointKey: undefined,
-    jwtIssuer: undefined,
-    federationWebCa: undefined,
-    federationMinPoll: 60_000,
-    federationRedirects: 'follow',
     drainTimeout: 1000,
     ...change,
   }

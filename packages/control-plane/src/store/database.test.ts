@@ -75,7 +75,10 @@ suite('migrations', () => {
   test('that have been released do not change', () => {
     assert.deepEqual(
       MIGRATIONS.map((migration) => [migration.name, checksumOf(migration)]),
-      [['0001-registry', 'f9114a2e59782bd3d2dbbf7310310fc72ae68f4b0714d5b01ca10ef69969f492']],
+      [
+        ['0001-registry', 'f9114a2e59782bd3d2dbbf7310310fc72ae68f4b0714d5b01ca10ef69969f492'],
+        ['0002-entries-as-code', '487b2fc6bc6510d4b252976231c24d2f2f58ceff08206c27de7d3f229b1b45b7'],
+      ],
     )
   })
 

@@ -1,7 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { parseSpiffeId } from '@picket/identity'
-import type { EntryStore, RegistrationEntry } from '../entries.ts'
+import type { EntryChanged, EntryStore, EntryWrite } from '../entries.ts'
+import { parseTemplate } from '../entry-template.ts'
 import { ControlPlaneError } from '../error.ts'
+import type { ParsedDraft, StoredEntry } from '../registration-entry.ts'
+import { isLocalSelector } from '../selectors.ts'
 import { inTransaction } from './transaction.ts'
 
 interface Row {
@@ -12,76 +14,182 @@ interface Row {
   readonly ttl_seconds: number
   readonly dns_names: string
   readonly service: string
+  readonly hint: string
+  readonly federates_with: string
   readonly created_at_ms: number
+  readonly updated_at_ms: number
+  readonly revision: number
 }
 
-const COLUMNS = 'seq, id, spiffe_id, selectors, ttl_seconds, dns_names, service, created_at_ms'
+const COLUMNS = `seq, id, spiffe_id, selectors, ttl_seconds, dns_names, service, hint, federates_with, created_at_ms,
+  updated_at_ms, revision`
+
+/** Sets of facts whose matches are remembered: a mesh has few, each asked for again at every renewal. */
+const REMEMBERED_MATCHES = 20_000
 
 export function createEntryTable(database: DatabaseSync): EntryStore {
-  const insert = database.prepare(`
-    INSERT INTO entries (id, spiffe_id, selectors, ttl_seconds, dns_names, service, created_at_ms, created_by)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
-  const insertSelector = database.prepare('INSERT INTO entry_selectors (selector, entry) VALUES (?, ?)')
-  const twin = database.prepare('SELECT id FROM entries WHERE spiffe_id = ? AND selectors = ?')
-  const namesake = database.prepare(`
-    SELECT spiffe_id, service FROM entries WHERE (service = ?) <> (spiffe_id = ?) LIMIT 1`)
-  const remove = database.prepare(`DELETE FROM entries WHERE id = ? RETURNING ${COLUMNS}`)
   const page = database.prepare(`SELECT ${COLUMNS} FROM entries WHERE seq > ? ORDER BY seq LIMIT ?`)
   const count = database.prepare('SELECT count(*) AS entries FROM entries')
   const sharing = `
     FROM entries JOIN entry_selectors ON entry = seq
     WHERE selector IN (SELECT value FROM json_each(?)) GROUP BY seq`
-  const match = database.prepare(`
-    SELECT ${COLUMNS} ${sharing} HAVING count(*) = json_array_length(selectors) ORDER BY seq`)
+  const match = database.prepare(`SELECT ${COLUMNS} ${sharing} HAVING count(*) = attested ORDER BY seq`)
   const near = database.prepare(`
-    SELECT ${COLUMNS} ${sharing} HAVING count(*) < json_array_length(selectors)
-    ORDER BY json_array_length(selectors) - count(*), seq LIMIT ?`)
+    SELECT ${COLUMNS} ${sharing} HAVING count(*) < attested ORDER BY attested - count(*), seq LIMIT ?`)
+  const named = database.prepare(`
+    SELECT ${COLUMNS} FROM entries WHERE spiffe_id = ? OR instr(spiffe_id, '{') > 0 ORDER BY seq LIMIT ?`)
+  const revisionOf = database.prepare("SELECT value FROM revisions WHERE name = 'entries'")
+  const grow = database.prepare("UPDATE revisions SET value = value + 1 WHERE name = 'entries' RETURNING value")
+  const writer = createEntryWriter(database)
+  const matched = new Map<string, readonly StoredEntry[]>()
+  const revision = (): number => (revisionOf.get() as { value: number }).value
 
   return {
-    async insertEntry(entry, createdBy) {
-      const { id, spiffeId, selectors, ttlSeconds, dnsNames, service, createdAtMs } = entry
-      const selectorsJson = JSON.stringify(selectors)
-      inTransaction(database, () => {
-        const same = twin.get(spiffeId.uri, selectorsJson)
-        if (same) throw duplicate(`entry ${String(same['id'])} gives these selectors this SPIFFE ID already`)
-        const other = namesake.get(service, spiffeId.uri)
-        if (other) throw duplicate(`${String(other['spiffe_id'])} is the service "${String(other['service'])}" already`)
-        const dnsJson = JSON.stringify(dnsNames)
-        insert.run(id, spiffeId.uri, selectorsJson, ttlSeconds, dnsJson, service, createdAtMs, createdBy)
-        const { seq } = database.prepare('SELECT last_insert_rowid() AS seq').get() as { seq: number }
-        for (const selector of selectors) insertSelector.run(selector, seq)
+    async writeEntries(writes, { name, atMs, expectedRevision }) {
+      const written = inTransaction(database, () => {
+        if (expectedRevision !== 0 && expectedRevision !== revision()) {
+          const message = `the entries are at revision ${revision()}, not ${expectedRevision}: plan again`
+          throw new ControlPlaneError('ERR_ENTRIES_CHANGED', message)
+        }
+        if (writes.length === 0) return { revision: revision(), changed: [] }
+        const { value } = grow.get() as { value: number }
+        return { revision: value, changed: writer.write(writes, { name, atMs, revision: value }) }
       })
-    },
-    async deleteEntry(id) {
-      const row = remove.get(id)
-      return row && toEntry(row as unknown as Row)
+      matched.clear()
+      return written
     },
     async listEntries(limit, after) {
       const rows = page.all(after, limit) as unknown as readonly Row[]
       return rows.map((row) => ({ position: row.seq, entry: toEntry(row) }))
     },
     async matchEntries(facts) {
-      return (match.all(JSON.stringify(facts)) as unknown as readonly Row[]).map(toEntry)
+      const key = JSON.stringify(facts)
+      const found = matched.get(key) ?? (match.all(key) as unknown as readonly Row[]).map(toEntry)
+      matched.delete(key)
+      matched.set(key, found)
+      if (matched.size > REMEMBERED_MATCHES) matched.delete(matched.keys().next().value!)
+      return found
     },
     async nearEntries(facts, limit) {
       return (near.all(JSON.stringify(facts), limit) as unknown as readonly Row[]).map(toEntry)
     },
+    async entriesFor(spiffeId, limit) {
+      return (named.all(spiffeId, limit) as unknown as readonly Row[]).map(toEntry)
+    },
     async countEntries() {
       return (count.get() as { entries: number }).entries
+    },
+    async entriesRevision() {
+      return revision()
     },
   }
 }
 
-function toEntry(row: Row): RegistrationEntry {
+interface WriteStamp {
+  readonly name: string
+  readonly atMs: number
+  readonly revision: number
+}
+
+/**
+ * Applies a set of writes inside a transaction. What must not be twice is judged at the end, when all of them are there:
+ * entries may exchange their names in one set.
+ */
+function createEntryWriter(database: DatabaseSync): {
+  write(writes: readonly EntryWrite[], by: WriteStamp): EntryChanged[]
+} {
+  const find = database.prepare(`SELECT ${COLUMNS} FROM entries WHERE id = ?`)
+  const remove = database.prepare('DELETE FROM entries WHERE id = ?')
+  const setAside = database.prepare("UPDATE entries SET spiffe_id = 'changing ' || id WHERE id = ?")
+  const unselect = database.prepare('DELETE FROM entry_selectors WHERE entry = ?')
+  const select = database.prepare('INSERT INTO entry_selectors (selector, entry) VALUES (?, ?)')
+  const insert = database.prepare(`
+    INSERT INTO entries (spiffe_id, selectors, attested, ttl_seconds, dns_names, service, hint, federates_with,
+      updated_at_ms, revision, id, created_at_ms, created_by)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const update = database.prepare(`
+    UPDATE entries SET spiffe_id = ?, selectors = ?, attested = ?, ttl_seconds = ?, dns_names = ?, service = ?, hint = ?,
+      federates_with = ?, updated_at_ms = ?, revision = ?
+    WHERE id = ?`)
+  const twin = database.prepare('SELECT id FROM entries WHERE spiffe_id = ? AND selectors = ? AND id <> ?')
+  const namesake = database.prepare(`
+    SELECT spiffe_id, service FROM entries WHERE service = ?1 AND spiffe_id <> ?2
+    UNION ALL SELECT spiffe_id, service FROM entries WHERE spiffe_id = ?2 AND service <> ?1 LIMIT 1`)
+  const read = (id: string): (StoredEntry & { readonly seq: number }) | undefined => {
+    const row = find.get(id) as unknown as Row | undefined
+    return row && { ...toEntry(row), seq: row.seq }
+  }
+
+  function writeOne(write: Exclude<EntryWrite, { kind: 'delete' }>, by: WriteStamp): StoredEntry {
+    const { id, draft } = write
+    const same = twin.get(draft.spiffeId.text, JSON.stringify(draft.selectors), id)
+    if (same) throw duplicate(`entry ${String(same['id'])} gives these selectors this SPIFFE ID already`)
+    const values = [...toValues(draft), by.atMs, by.revision, id] as const
+    if (write.kind === 'create') insert.run(...values, by.atMs, by.name)
+    else update.run(...values)
+    const written = read(id)!
+    if (write.kind === 'update') unselect.run(written.seq)
+    for (const selector of draft.selectors) if (!isLocalSelector(selector)) select.run(selector, written.seq)
+    const { seq: _, ...entry } = written
+    return entry
+  }
+
+  function checkNames({ service, spiffeId }: StoredEntry): void {
+    const other = namesake.get(service.text, spiffeId.text)
+    if (other) throw duplicate(`${String(other['spiffe_id'])} is the service "${String(other['service'])}" already`)
+  }
+
+  return {
+    write(writes, by) {
+      const before = new Map<EntryWrite, StoredEntry>()
+      for (const write of writes) {
+        if (write.kind === 'create') continue
+        const { seq: _, ...present } = read(write.id) ?? missing(write.id)
+        before.set(write, present)
+        if (write.kind === 'delete') remove.run(write.id)
+        else setAside.run(write.id)
+      }
+      const changed = writes.map((write): EntryChanged => {
+        return { before: before.get(write), after: write.kind === 'delete' ? undefined : writeOne(write, by) }
+      })
+      for (const { after } of changed) if (after) checkNames(after)
+      return changed
+    },
+  }
+}
+
+function toValues(draft: ParsedDraft): readonly [string, string, number, number, string, string, string, string] {
+  const { spiffeId, selectors, ttlSeconds, dnsNames, service, hint, federatesWith } = draft
+  return [
+    spiffeId.text,
+    JSON.stringify(selectors),
+    selectors.filter((selector) => !isLocalSelector(selector)).length,
+    ttlSeconds,
+    JSON.stringify(dnsNames),
+    service.text,
+    hint,
+    JSON.stringify(federatesWith),
+  ]
+}
+
+function toEntry(row: Row): StoredEntry {
   return {
     id: row.id,
-    spiffeId: parseSpiffeId(row.spiffe_id),
+    spiffeId: parseTemplate(row.spiffe_id),
     selectors: JSON.parse(row.selectors) as string[],
     ttlSeconds: row.ttl_seconds,
     dnsNames: JSON.parse(row.dns_names) as string[],
-    service: row.service,
+    service: parseTemplate(row.service),
+    hint: row.hint,
+    federatesWith: JSON.parse(row.federates_with) as string[],
     createdAtMs: row.created_at_ms,
+    updatedAtMs: row.updated_at_ms || row.created_at_ms,
+    revision: row.revision,
   }
+}
+
+function missing(id: string): never {
+  throw new ControlPlaneError('ERR_ENTRY_MISSING', `there is no entry ${JSON.stringify(id)}`)
 }
 
 function duplicate(message: string): ControlPlaneError {

@@ -88,6 +88,34 @@ export const MIGRATIONS: readonly Migration[] = [
     `,
   },
   {
+    name: '0002-entries-as-code',
+    sql: `
+      ALTER TABLE entries ADD COLUMN hint TEXT NOT NULL DEFAULT '';
+      ALTER TABLE entries ADD COLUMN federates_with TEXT NOT NULL DEFAULT '[]'; -- JSON, sorted
+      ALTER TABLE entries ADD COLUMN updated_at_ms INTEGER NOT NULL DEFAULT 0; -- 0 = since it was created
+      ALTER TABLE entries ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+      -- How many of the selectors are to be attested; the others are not in entry_selectors.
+      ALTER TABLE entries ADD COLUMN attested INTEGER NOT NULL DEFAULT 0;
+      UPDATE entries SET attested = json_array_length(selectors);
+      CREATE INDEX entries_with_template ON entries (seq) WHERE instr(spiffe_id, '{') > 0;
+
+      -- What grows with each change, by what it counts.
+      CREATE TABLE revisions (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      INSERT INTO revisions VALUES ('entries', 1);
+
+      -- By whose key a token was used and what that led to: the same key may ask again when the answer was lost.
+      ALTER TABLE join_tokens ADD COLUMN used_by_key TEXT;
+      ALTER TABLE join_tokens ADD COLUMN attestation TEXT;
+
+      ALTER TABLE attestations ADD COLUMN evidence TEXT NOT NULL DEFAULT 'join-token';
+      ALTER TABLE attestations ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+
+      -- The service's name where a template made it: nobody else may have it while the SVID lives.
+      ALTER TABLE svids ADD COLUMN service TEXT;
+      CREATE INDEX svids_by_service ON svids (service, not_after_ms) WHERE service IS NOT NULL;
+    `,
+  },
+  {
     name: '0003-federation',
     sql: `
       CREATE TABLE federation (
@@ -100,6 +128,21 @@ export const MIGRATIONS: readonly Migration[] = [
         set_at_ms     INTEGER NOT NULL,
         set_by        TEXT NOT NULL
       ) STRICT, WITHOUT ROWID;
+    `,
+  },
+  {
+    name: '0004-revocations',
+    sql: `
+      CREATE TABLE revocations (
+        seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind          TEXT NOT NULL,
+        value         TEXT NOT NULL,
+        reason        TEXT NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        created_by    TEXT NOT NULL,
+        expires_at_ms INTEGER NOT NULL, -- 0 = until it is taken off
+        UNIQUE (kind, value)
+      ) STRICT;
     `,
   },
 ]

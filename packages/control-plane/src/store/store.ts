@@ -1,10 +1,12 @@
 import type { SvidStore } from '../certificates.ts'
 import type { EndpointStore } from '../endpoints.ts'
 import type { AttestationStore } from '../enrollment.ts'
+import type { EntitlementStore } from '../entitlement.ts'
 import type { EntryStore } from '../entries.ts'
 import type { RelationshipStore } from '../federation-member.ts'
 import type { TokenStore } from '../join-tokens.ts'
 import type { PolicyRevisionStore } from '../policies.ts'
+import type { RevocationStore } from '../revocations.ts'
 
 /**
  * What the control plane keeps. Each part is declared by the module that needs it. Answers are promises, so that a
@@ -13,12 +15,14 @@ import type { PolicyRevisionStore } from '../policies.ts'
 export interface Store
   extends
     EntryStore,
+    EntitlementStore,
     TokenStore,
     AttestationStore,
     SvidStore,
     PolicyRevisionStore,
     EndpointStore,
     RelationshipStore,
+    RevocationStore,
     AsyncDisposable {
   /** Forgets tokens and SVIDs that ended before `beforeMs`, and attestations that nothing hangs on any more. */
   prune(beforeMs: number): Promise<void>
