@@ -227,7 +227,7 @@ test('serial numbers come from the cryptographic source, 128 bits each, never wi
     const deps = { clock: new FakeClock(START), random }
     await using authority = await initAuthority(join(folder, 'ca'), { trustDomain, sealKey }, deps)
     const [leaf] = await authority.issue(request())
-    assert.deepEqual(new Set(asked), new Set([16]))
+    assert.ok(asked.every((count) => count % 16 === 0))
     assert.equal(leaf!.serialNumber, `01${'00'.repeat(15)}`)
   }))
 

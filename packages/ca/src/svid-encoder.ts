@@ -23,23 +23,40 @@ export function createSvidEncoder(privateKey: PrivateKey, sample: SampleSvid): S
   const version = fields[0]!
   const issuer = Buffer.concat([fields[2]!, fields[3]!])
   const subject = fields[5]!
+  const [encodeBegin, encodeEnd] = [createTimeEncoder(), createTimeEncoder()]
 
+  /** From the last octet to the first, so that each length is known when its turn comes. */
   function encodeSigned(serialNumber: Uint8Array, { request, notBefore, notAfter }: ExpectedSvid): Buffer {
     const { id, dnsNames, publicKeyInfo } = request
-    const names = element(0x30, Buffer.concat([text(URI, id.uri), ...dnsNames.map((name) => text(DNS_NAME, name))]))
-    const subjectAltName = element(0x30, Buffer.concat([SUBJECT_ALT_NAME, element(0x04, names)]))
-    const keyId = Buffer.from(publicKeyInfo.keyId, 'hex')
-    const list = element(0x30, Buffer.concat([beforeNames, subjectAltName, SUBJECT_KEY_ID, keyId, afterKeyId]))
-    const parts = [
-      version,
-      integer(serialNumber),
-      issuer,
-      element(0x30, Buffer.concat([time(notBefore), time(notAfter)])),
-      subject,
-      publicKeyInfo.der,
-      element(0xa3, list),
-    ]
-    return element(0x30, Buffer.concat(parts))
+    const writer = createBackwardWriter(scratch)
+    const end = writer.mark()
+    writer.put(afterKeyId)
+    writer.put(Buffer.from(publicKeyInfo.keyId, 'hex'))
+    writer.put(SUBJECT_KEY_ID)
+    const namesEnd = writer.mark()
+    for (let index = dnsNames.length - 1; index >= 0; index--) writer.text(DNS_NAME, dnsNames[index]!)
+    writer.text(URI, id.uri)
+    writer.header(0x30, namesEnd)
+    writer.header(0x04, namesEnd)
+    writer.put(SUBJECT_ALT_NAME)
+    writer.header(0x30, namesEnd)
+    writer.put(beforeNames)
+    writer.header(0x30, end)
+    writer.header(0xa3, end)
+    writer.put(publicKeyInfo.der)
+    writer.put(subject)
+    const datesEnd = writer.mark()
+    writer.put(encodeEnd(notAfter))
+    writer.put(encodeBegin(notBefore))
+    writer.header(0x30, datesEnd)
+    writer.put(issuer)
+    const serialEnd = writer.mark()
+    writer.put(serialNumber)
+    if (serialNumber[0]! & 0x80) writer.put(ZERO)
+    writer.header(0x02, serialEnd)
+    writer.put(version)
+    writer.header(0x30, end)
+    return writer.written()
   }
 
   const again = encodeSigned(sample.template.serialNumber, sample.expected)
@@ -47,8 +64,16 @@ export function createSvidEncoder(privateKey: PrivateKey, sample: SampleSvid): S
   return {
     encode(serialNumber, svid) {
       const bytes = encodeSigned(serialNumber, svid)
-      const signature = element(0x03, Buffer.concat([NO_UNUSED_BITS, signMessage(bytes, privateKey)]))
-      return element(0x30, Buffer.concat([bytes, algorithm!, signature]))
+      const signature = signMessage(bytes, privateKey)
+      const writer = createBackwardWriter(Buffer.allocUnsafe(bytes.length + algorithm!.length + signature.length + 16))
+      const end = writer.mark()
+      writer.put(signature)
+      writer.put(ZERO)
+      writer.header(0x03, end)
+      writer.put(algorithm!)
+      writer.put(bytes)
+      writer.header(0x30, end)
+      return writer.written()
     },
   }
 }
@@ -61,34 +86,69 @@ const DNS_NAME = 0x82
 const SUBJECT_ALT_NAME = Buffer.from('0603551d110101ff', 'hex')
 /** The whole extension 2.5.29.14 up to the 20 octets of the identifier. */
 const SUBJECT_KEY_ID = Buffer.from('301d0603551d0e04160414', 'hex')
-const NO_UNUSED_BITS = Buffer.of(0)
+/** Before a number whose first bit is set, to keep it positive; before a bit string, that all its bits count. */
+const ZERO = Buffer.of(0)
+/** More than the largest key, sixteen longest DNS names and the longest SPIFFE ID take. */
+const scratch = Buffer.allocUnsafe(32 * 1024)
 
-function element(tag: number, content: Buffer): Buffer {
-  const { length } = content
-  const lengthOctets = length < 0x80 ? 1 : length < 0x100 ? 2 : 3
-  const bytes = Buffer.allocUnsafe(1 + lengthOctets + length)
-  bytes[0] = tag
-  if (lengthOctets === 1) bytes[1] = length
-  else bytes[1] = 0x7f + lengthOctets
-  if (lengthOctets > 1) bytes.writeUIntBE(length, 2, lengthOctets - 1)
-  bytes.set(content, 1 + lengthOctets)
-  return bytes
+interface BackwardWriter {
+  put(bytes: Uint8Array): void
+  text(tag: number, value: string): void
+  /** Before what was written since `end` was marked. */
+  header(tag: number, end: number): void
+  mark(): number
+  /** A view, good until the buffer is written again. */
+  written(): Buffer
 }
 
-function text(tag: number, value: string): Buffer {
-  return element(tag, Buffer.from(value, 'latin1'))
+function createBackwardWriter(buffer: Buffer): BackwardWriter {
+  let at = buffer.length
+  function header(tag: number, end: number): void {
+    const length = end - at
+    if (length < 0x80) {
+      buffer[--at] = length
+    } else {
+      buffer[--at] = length
+      if (length > 0xff) buffer[--at] = length >> 8
+      buffer[--at] = length > 0xff ? 0x82 : 0x81
+    }
+    buffer[--at] = tag
+  }
+  return {
+    header,
+    put(bytes) {
+      at -= bytes.length
+      buffer.set(bytes, at)
+    },
+    text(tag, value) {
+      const end = at
+      at -= value.length
+      buffer.write(value, at, 'latin1')
+      header(tag, end)
+    },
+    mark: () => at,
+    written: () => buffer.subarray(at),
+  }
 }
 
-/** A number without zeros in front; a zero octet keeps it positive. */
-function integer(octets: Uint8Array): Buffer {
-  return element(0x02, octets[0]! & 0x80 ? Buffer.concat([NO_UNUSED_BITS, octets]) : Buffer.from(octets))
+/** UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5). Of one second many SVIDs are made. */
+function createTimeEncoder(): (instant: Date) => Buffer {
+  let lastSecond = Number.NaN
+  let last: Buffer = ZERO
+  return (instant) => {
+    const second = Math.floor(instant.getTime() / 1000)
+    if (second !== lastSecond) {
+      const iso = instant.toISOString()
+      const digits = `${iso.slice(2, 19).replace(/\D/g, '')}Z`
+      last = iso < '2050' ? timeElement(0x17, digits) : timeElement(0x18, iso.slice(0, 2) + digits)
+      lastSecond = second
+    }
+    return last
+  }
 }
 
-/** UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5). */
-function time(instant: Date): Buffer {
-  const iso = instant.toISOString()
-  const digits = `${iso.slice(2, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`
-  return iso < '2050' ? text(0x17, digits) : text(0x18, iso.slice(0, 2) + digits)
+function timeElement(tag: number, digits: string): Buffer {
+  return Buffer.concat([Buffer.of(tag, digits.length), Buffer.from(digits)])
 }
 
 /** The elements inside one of our own making, each with its header. */

@@ -8,7 +8,7 @@ import { createSampleSvid, faultOfSample } from './sample-svid.ts'
 import { checkSvid } from './signer.ts'
 import { createSvidEncoder } from './svid-encoder.ts'
 import { requestError } from './svid-request.ts'
-import { createSerialNumber } from './template.ts'
+import { createSerialNumbers } from './template.ts'
 
 /** Signs SVIDs with one authority. */
 export interface SvidIssuer {
@@ -24,6 +24,7 @@ export function createSvidIssuer(authority: LoadedAuthority, random: Random): Sv
   const fault = faultOfSample(sample, authority)
   if (fault !== undefined) throw new CaError('ERR_LINT', `what the authority issues does not verify: ${fault}`)
   const encoder = createSvidEncoder(authority.privateKey!, sample)
+  const nextSerialNumber = createSerialNumbers(random)
   return {
     authority,
     issue({ csr, id, ttlMs, dnsNames = [] }, nowMs) {
@@ -34,7 +35,7 @@ export function createSvidIssuer(authority: LoadedAuthority, random: Random): Sv
         notBefore: new Date(nowMs - BACKDATE_MS),
         notAfter: new Date(Math.min(nowMs + ttlMs, endMs)),
       }
-      return checkSvid(encoder.encode(createSerialNumber(random), svid), authority, svid)
+      return checkSvid(encoder.encode(nextSerialNumber(), svid), authority, svid)
     },
   }
 }
