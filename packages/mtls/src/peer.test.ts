@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createBundleSource, parseSpiffeId } from '@picket/identity'
+import { createBundleSource, createRevocationList, parseSpiffeId } from '@picket/identity'
 import { createTestAuthority } from '@picket/identity/testing'
 import { reverify, verifyChain, type VerifiedPeer } from './peer.ts'
 import type { PeerRefusalCode } from './refusal.ts'
@@ -41,6 +41,20 @@ test('every way of not being a peer has its own code', () => {
     const refusal = verifyChain(chain, both, now)
     assert.equal(refusal.kind === 'refused' && refusal.code, code)
   }
+})
+
+test('a refusal by the SVID rules says which, one by TLS alone says none', () => {
+  const wrong = verifyChain(derOf(bank.issueSvid('/a', { uris: [] })), bank.bundles, now)
+  assert.equal(wrong.kind === 'refused' && wrong.rule, 'X509-SVID 2 (rule 14)')
+  const none = verifyChain([], bank.bundles, now)
+  assert.ok(none.kind === 'refused' && !('rule' in none))
+})
+
+test('a live peer is refused once it is on the deny-list', () => {
+  const peer = verifyChain(derOf(bank.issueSvid('/ledger')), bank.bundles, now) as VerifiedPeer
+  const list = createRevocationList([{ kind: 'spiffe-id', value: peer.id.uri }])
+  const again = reverify(peer, createBundleSource([bank.bundle], list), now)
+  assert.equal(again.kind === 'refused' && again.code, 'revoked')
 })
 
 test('an expected peer is one exact ID, or whatever a predicate accepts', () => {

@@ -82,7 +82,7 @@ function verifyCertificates(
   resumed: boolean,
 ): VerifiedPeer | PeerRefusal {
   const verdict = verifyX509Svid(chain, bundles, now)
-  if (verdict.kind === 'refused') return refusePeer(verdict.code, verdict.message)
+  if (verdict.kind === 'refused') return refusePeer(verdict.code, verdict.message, verdict.rule)
   const { id, leaf, notAfter } = verdict
   if (!isExpected(id, expected)) return refusePeer('wrong-id', `the peer is ${id.uri}`)
   return { kind: 'verified', id, leaf, chain, notAfter, resumed } as VerifiedPeer

@@ -22,10 +22,12 @@ export interface PeerRefusal {
   readonly kind: 'refused'
   readonly code: PeerRefusalCode
   readonly message: string
+  /** The rule that the chain broke, as `SvidRefusal` has it; none when TLS itself failed. */
+  readonly rule?: string
 }
 
-export function refusePeer(code: PeerRefusalCode, message: string): PeerRefusal {
-  return { kind: 'refused', code, message }
+export function refusePeer(code: PeerRefusalCode, message: string, rule?: string): PeerRefusal {
+  return { kind: 'refused', code, message, ...(rule !== undefined && { rule }) }
 }
 
 const REFUSAL_OF_TLS_ERROR: Readonly<Record<string, readonly [HandshakeRefusalCode, string]>> = {
