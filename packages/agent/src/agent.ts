@@ -1,6 +1,6 @@
-import type { X509Svid } from '@picket/identity'
+import type { SpiffeId, X509Svid } from '@picket/identity'
 import type { PolicyStore } from '@picket/policy'
-import { connectControlPlane, type ControlPlaneClient, type Report } from '@picket/rpc'
+import { connectControlPlane, type ControlPlaneClient, type IssueJwtResponse, type Report } from '@picket/rpc'
 import {
   codeOf,
   createWatch,
@@ -16,11 +16,12 @@ import {
 } from '@picket/runtime'
 import { createControlPlaneIssuer, createJoinTokens, requestFirstSvid, type JoinTokens } from './attestation.ts'
 import type { ControlPlaneSource } from './control-plane-source.ts'
+import { createIdentities, type Identities, type WorkloadIdentity } from './identities.ts'
 import { openLastGoodFile } from './last-good.ts'
 import { loadPinnedBundle } from './pinned-bundle.ts'
 import { restore } from './restore.ts'
 import { createResources, type Resources } from './resources.ts'
-import { createSvidRotation, type SvidIssuer, type SvidRotation } from './svid-rotation.ts'
+import type { SvidIssuer } from './svid-rotation.ts'
 import { runSync } from './sync.ts'
 
 export interface AgentDeps {
@@ -33,18 +34,28 @@ export interface AgentDeps {
 
 /** Identity and resources out of a control plane, kept current. */
 export interface Agent extends AsyncDisposable {
+  /** Of the default identity. */
   readonly svid: Watch<X509Svid>
+  /** The default one first. */
+  readonly identities: Watch<readonly WorkloadIdentity[]>
   readonly resources: Resources
+  /** A token for one of the identities. Rejects with an `RpcError`. */
+  issueJwt(id: SpiffeId, audience: readonly string[], signal: AbortSignal): Promise<IssueJwtResponse>
   /** Starts renewal and sync; both end with `tasks`. */
   start(tasks: Tasks, options: AgentOptions): void
+}
+
+/** The part of a report that the agent does not know itself. */
+export type OwnReport = Pick<Report, 'ready' | 'notReadyReasons' | 'requestsAllowed' | 'requestsDenied'> & {
+  /** Of the newest connection to another sidecar; that of the connection to the control plane where there is none. */
+  readonly keyExchangeGroup?: string | undefined
 }
 
 export interface AgentOptions {
   /** Where other sidecars reach this one. */
   readonly advertise: HostPort | undefined
   readonly version: string
-  /** The part of a report that the agent does not know itself. */
-  readonly report: () => Pick<Report, 'ready' | 'notReadyReasons' | 'requestsAllowed' | 'requestsDenied'>
+  readonly report: () => OwnReport
   readonly reportOn: readonly Watch<unknown>[]
 }
 
@@ -58,39 +69,39 @@ export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, sig
   const { bundle, pin } = await loadPinnedBundle(source.trustBundleFile, source.trustDomain)
   const resources = createResources(deps.policy, bundle)
   const lastGood = source.state && opened.use(await openLastGoodFile(deps, source.state, source.trustDomain))
-  const svid = createWatch(await restore(deps, resources, pin, await lastGood?.load()))
+  const restored = await restore(deps, resources, pin, await lastGood?.load())
+  const svid = createWatch(restored.svid)
   const client = opened.use(
     connectControlPlane({ bundles: resources.bundles, svid, clock: deps.clock, logger: deps.logger }, source),
   )
   const joinTokens = createJoinTokens(source.joinToken, source.joinTokenFile)
   const issuer = createIssuer(deps, joinTokens, client, svid, resources)
   if (!svid.value) svid.set(await requestFirstSvid({ ...deps, issuer, bundles: resources.bundles }, signal))
+  const held = toPresent(svid)
   const save = (): void => {
     lastGood?.save(() => ({
       trustDomain: source.trustDomain.name,
       pin,
-      svid: svid.value,
+      svids: identities.svids,
       resources: resources.held,
     }))
   }
+  const furtherIssuer: SvidIssuer = {
+    issue: async (csr, ending) => (await client.issue({ csr }, { signal: ending })).svid.chain,
+  }
+  const { bundles, entitled } = resources
+  const identities = createIdentities(
+    { ...deps, issuer, furtherIssuer, bundles, entitled, changed: () => save() },
+    { svid: held, further: restored.further },
+  )
   save()
-  const held = toPresent(svid)
-  const rotation = createSvidRotation({
-    ...deps,
-    issuer,
-    bundles: resources.bundles,
-    svid: held,
-    replace(next) {
-      svid.set(next)
-      save()
-    },
-  })
   const disposal = opened.move()
   return {
     svid: held,
+    identities: identities.identities,
     resources,
-    start: (tasks, options) =>
-      startTasks(deps, tasks, { client, svid: held, resources, rotation, joinTokens, save }, options),
+    issueJwt: (id, audience, ending) => client.issueJwt({ spiffeId: id.uri, audience }, { signal: ending }),
+    start: (tasks, options) => startTasks(deps, tasks, { client, resources, identities, joinTokens, save }, options),
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   }
 }
@@ -122,20 +133,22 @@ function createIssuer(
 
 interface AgentParts {
   readonly client: ControlPlaneClient
-  readonly svid: Watch<X509Svid>
   readonly resources: Resources
-  readonly rotation: SvidRotation
+  readonly identities: Identities
   readonly joinTokens: JoinTokens
   readonly save: () => void
 }
 
+/** An order to renew goes to many sidecars at once: they spread their requests over this time. */
+const ORDER_SPREAD_MS = 250
+
 function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: AgentOptions): void {
-  const { client, svid, resources, rotation, joinTokens, save } = parts
+  const { client, resources, identities, joinTokens, save } = parts
   const instanceId = deps.random.uuid()
   const sync = {
     ...deps,
     client,
-    credentials: [svid, resources.bundles],
+    credentials: [identities.svid],
     hello: () => ({
       kind: 'hello' as const,
       instanceId,
@@ -143,38 +156,46 @@ function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: A
       advertise: options.advertise ? formatHostPort(options.advertise) : '',
       held: resources.revisions,
     }),
-    report: () => ({
-      kind: 'report' as const,
-      svidSerial: svid.value.chain[0]?.serialNumber ?? '',
-      svidNotAfterMs: svid.value.notAfter.getTime(),
-      keyExchangeGroup: '',
-      authorityKeyIds: authorityKeyIdsOf(svid.value),
-      svidKeyAlgorithm: svid.value.chain[0]?.keyAlgorithm ?? '',
-      svidRotations: rotation.rotations,
-      ...options.report(),
-    }),
-    reportOn: [svid, ...options.reportOn],
+    report: () => toReport(parts, options.report()),
+    reportOn: [identities.svid, identities.identities, ...options.reportOn],
     accept: async (resource: Parameters<Resources['accept']>[0]) => {
       await resources.accept(resource)
       save()
     },
-    rotateNow: () => rotation.rotateNow(),
+    rotateNow: () => identities.rotateNow(ORDER_SPREAD_MS),
     denied: async () => {
-      if (await joinTokens.isFresh()) rotation.rotateNow()
+      if (await joinTokens.isFresh()) identities.rotateNow(0)
     },
   }
-  tasks.start('svid rotation', (signal) => rotation.run(signal))
+  tasks.start('svid rotation', (signal) => identities.run(signal))
   tasks.start('sync', (signal) => runSync(sync, signal))
 }
 
-/** Who signed the leaf, as far as the leaf says. */
-function authorityKeyIdsOf({ chain }: X509Svid): readonly string[] {
-  const keyId = chain[0]?.authorityKeyId
-  return keyId === undefined ? [] : [keyId]
+function toReport({ client, identities }: AgentParts, own: OwnReport): Report {
+  const [leaf] = identities.svid.value.chain
+  return {
+    kind: 'report',
+    svidSerial: leaf?.serialNumber ?? '',
+    svidNotAfterMs: identities.svid.value.notAfter.getTime(),
+    authorityKeyIds: authorityKeyIdsOf(identities.svids),
+    svidKeyAlgorithm: leaf?.keyAlgorithm ?? '',
+    svidRotations: identities.rotations,
+    ...own,
+    keyExchangeGroup: own.keyExchangeGroup ?? client.keyExchangeGroup ?? '',
+  }
+}
+
+/** Who signed, as far as the leaves say. */
+function authorityKeyIdsOf(svids: readonly X509Svid[]): readonly string[] {
+  return [
+    ...new Set(svids.flatMap(({ chain }) => chain.slice(0, 1).flatMap(({ authorityKeyId }) => authorityKeyId ?? []))),
+  ]
 }
 
 /** The same watch, for those who come after the first SVID. */
-function toPresent(svid: Watch<X509Svid | undefined>): Watch<X509Svid> {
+function toPresent(svid: ReturnType<typeof createWatch<X509Svid | undefined>>): Identities['svid'] & {
+  set(next: X509Svid): void
+} {
   const present = svid.value
   if (!present) throw new TypeError('there is no svid yet')
   let newest = present
@@ -183,6 +204,7 @@ function toPresent(svid: Watch<X509Svid | undefined>): Watch<X509Svid> {
       newest = svid.value ?? newest
       return newest
     },
+    set: (next) => svid.set(next),
     subscribe: (listener) => svid.subscribe((next) => next && listener(next)),
   }
 }

@@ -1,4 +1,5 @@
-export { openAgent, type Agent, type AgentDeps, type AgentOptions } from './agent.ts'
+export { openAgent, type Agent, type AgentDeps, type AgentOptions, type OwnReport } from './agent.ts'
+export type { WorkloadIdentity } from './identities.ts'
 export type { ControlPlaneSource, StateConfig } from './control-plane-source.ts'
 export { AgentError, type AgentErrorCode } from './error.ts'
 export { parseJoinToken } from './join-token.ts'

@@ -16,14 +16,17 @@ export interface LastGood {
   readonly trustDomain: string
   /** SHA-256 of the pinned bundle file that this state descends from, hex. */
   readonly pin: string
-  readonly svid: X509Svid | undefined
+  /** The default identity's first. */
+  readonly svids: readonly X509Svid[]
   readonly resources: HeldResources
 }
 
-const FORMAT = 1
+const FORMAT = 2
+/** Knew one SVID. */
+const FORMAT_BEFORE = 1
 
 /** The plain bytes, before sealing: they hold a private key. */
-export function encodeLastGood({ trustDomain, pin, svid, resources }: LastGood): Buffer {
+export function encodeLastGood({ trustDomain, pin, svids, resources }: LastGood): Buffer {
   const held = Object.entries(resources).map(([kind, { revision, bytes }]: [string, HeldResource]) => [
     kind,
     { revision, content: bytes.toString('base64') },
@@ -33,7 +36,10 @@ export function encodeLastGood({ trustDomain, pin, svid, resources }: LastGood):
       format: FORMAT,
       trustDomain,
       pin,
-      svid: svid && { chain: encodeCertificatesPem(svid.chain), key: encodePrivateKeyPem(svid.privateKey) },
+      svids: svids.map(({ chain, privateKey }) => ({
+        chain: encodeCertificatesPem(chain),
+        key: encodePrivateKeyPem(privateKey),
+      })),
       resources: Object.fromEntries(held),
     }),
   )
@@ -43,16 +49,22 @@ export function encodeLastGood({ trustDomain, pin, svid, resources }: LastGood):
 export function decodeLastGood(bytes: Uint8Array): LastGood {
   try {
     const state = toObject(parseJson(Buffer.from(bytes).toString('utf8')))
-    if (state['format'] !== FORMAT) throw new TypeError(`format ${String(state['format'])} is not ${FORMAT}`)
     return {
       trustDomain: toText(state['trustDomain']),
       pin: toText(state['pin']),
-      svid: state['svid'] === undefined ? undefined : decodeSvid(toObject(state['svid'])),
+      svids: decodeSvids(state),
       resources: decodeResources(toObject(state['resources'])),
     }
   } catch (cause) {
     throw new AgentError('ERR_LAST_GOOD', `not a state of this version: ${messageOf(cause)}`, { cause })
   }
+}
+
+function decodeSvids({ format, svid, svids }: Record<string, unknown>): readonly X509Svid[] {
+  if (format === FORMAT_BEFORE) return svid === undefined ? [] : [decodeSvid(toObject(svid))]
+  if (format !== FORMAT) throw new TypeError(`format ${String(format)} is not ${FORMAT}`)
+  if (!Array.isArray(svids)) throw new TypeError('a list is missing')
+  return svids.map((one) => decodeSvid(toObject(one)))
 }
 
 function decodeSvid({ chain, key }: Record<string, unknown>): X509Svid {

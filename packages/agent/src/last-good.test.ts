@@ -17,7 +17,7 @@ const authority = createTestAuthority('bank.test')
 const state: LastGood = {
   trustDomain: 'bank.test',
   pin: 'ab'.repeat(32),
-  svid: authority.issueSvid('/payments'),
+  svids: [authority.issueSvid('/payments'), authority.issueSvid('/ledger')],
   resources: {
     'policy-bundle': { revision: 'r1', bytes: Buffer.from([0, 255, 31, 139]) },
     endpoints: { revision: 'e7', bytes: Buffer.from('{"services":[]}') },
@@ -44,8 +44,8 @@ test('comes back as it was saved', async () => {
     file.save(() => state)
   }
   const loaded = await t.open().load()
-  assert.equal(loaded?.svid?.id.uri, 'spiffe://bank.test/payments')
-  assert.deepEqual(loaded?.svid?.chain[0]?.der, state.svid?.chain[0]?.der)
+  const ders = (one: LastGood | undefined) => one?.svids.map(({ chain }) => chain[0]?.der)
+  assert.deepEqual(ders(loaded), ders(state))
   assert.deepEqual(loaded?.resources, state.resources)
   assert.deepEqual([loaded?.trustDomain, loaded?.pin], [state.trustDomain, state.pin])
   assert.equal((await stat(t.path)).mode & 0o777, 0o600)
@@ -175,7 +175,7 @@ test('any bytes are decoded or refused, and what is encoded decodes', () => {
   fc.assert(
     fc.property(fc.string(), fc.uint8Array(), (revision, bytes) => {
       const resources = { 'trust-bundle': { revision, bytes: Buffer.from(bytes) } }
-      assert.deepEqual(decodeLastGood(encodeLastGood({ ...state, svid: undefined, resources })).resources, resources)
+      assert.deepEqual(decodeLastGood(encodeLastGood({ ...state, svids: [], resources })).resources, resources)
     }),
   )
 })
@@ -205,6 +205,24 @@ test('a sealing key file that was named must be there, hold a key, and should be
 })
 
 test('the encoded state is what gets sealed: it holds the key', () => {
-  const pem = state.svid ? encodePrivateKeyPem(state.svid.privateKey) : ''
-  assert.equal(JSON.parse(encodeLastGood(state).toString()).svid.key, pem)
+  const pem = encodePrivateKeyPem(state.svids[0]!.privateKey)
+  assert.equal(JSON.parse(encodeLastGood(state).toString()).svids[0].key, pem)
+})
+
+test('the state of the version before, which knew one svid, is still read', () => {
+  const { svids, ...rest } = JSON.parse(encodeLastGood(state).toString())
+  const before = decodeLastGood(Buffer.from(JSON.stringify({ ...rest, format: 1, svid: svids[0] })))
+  assert.deepEqual(
+    before.svids.map(({ id }) => id.uri),
+    ['spiffe://bank.test/payments'],
+  )
+  const none = decodeLastGood(Buffer.from(JSON.stringify({ ...rest, format: 1 })))
+  assert.deepEqual(none.svids, [])
+})
+
+test('a format that is not known is refused, also a later one', () => {
+  for (const format of [0, 3, '2', null]) {
+    const bytes = Buffer.from(JSON.stringify({ ...JSON.parse(encodeLastGood(state).toString()), format }))
+    assert.throws(() => decodeLastGood(bytes), { code: 'ERR_LAST_GOOD' })
+  }
 })

@@ -1,23 +1,19 @@
-import {
-  createBundleSource,
-  encodeTrustBundle,
-  parseTrustBundle,
-  type BundleSource,
-  type TrustBundle,
-} from '@picket/identity'
+import type { TrustBundle } from '@picket/identity'
 import type { PolicyStore } from '@picket/policy'
 import {
   parseEndpoints,
+  parseIdentities,
   parseServiceConfig,
   RESOURCE_KINDS,
   type Endpoints,
+  type IdentityRecord,
   type Resource,
   type ResourceKindName,
   type ResourceRevision,
   type ServiceConfig,
 } from '@picket/rpc'
 import { createWatch, type Watch } from '@picket/runtime'
-import { AgentError } from './error.ts'
+import { createTrust, type Trust } from './trust.ts'
 
 /** A resource that was accepted, in the bytes that it came in. */
 export interface HeldResource {
@@ -29,46 +25,45 @@ export interface HeldResource {
 export type HeldResources = Readonly<Partial<Record<ResourceKindName, HeldResource>>>
 
 /** What the control plane pushes, each kind at its newest good revision. */
-export interface Resources {
-  readonly trustBundle: Watch<TrustBundle>
-  readonly bundles: Watch<BundleSource>
+export interface Resources extends Trust {
+  /** What the evidence entitles to, the default identity first; empty until it was pushed. */
+  readonly entitled: Watch<readonly IdentityRecord[]>
   readonly endpoints: Watch<Endpoints>
   readonly serviceConfig: Watch<ServiceConfig | undefined>
   readonly held: HeldResources
   readonly revisions: readonly ResourceRevision[]
   /**
    * Takes a resource over as a whole, or throws and leaves the one before in place: `ERR_TRUST_BUNDLE_ROLLBACK`,
-   * `ERR_TRUST_BUNDLE_EMPTY`, and what the parsers and the policy store throw.
+   * `ERR_TRUST_BUNDLE_EMPTY`, `ERR_FEDERATED_BUNDLES`, and what the parsers and the policy store throw. The deny-list is
+   * in force when the call returns, before the promise has settled.
    */
   accept(resource: Resource): Promise<void>
 }
 
 export function createResources(policy: Pick<PolicyStore, 'activate'>, pinned: TrustBundle): Resources {
-  const trustBundle = createWatch(pinned)
-  const bundles = createWatch(createBundleSource([pinned]))
+  const trust = createTrust(pinned)
+  const entitled = createWatch<readonly IdentityRecord[]>([])
   const endpoints = createWatch<Endpoints>({ services: [] })
   const serviceConfig = createWatch<ServiceConfig | undefined>(undefined)
   let held: HeldResources = {}
 
   const accepts = {
-    'trust-bundle': (bytes) => {
-      const next = parseTrustBundle(bytes.toString('utf8'), pinned.trustDomain)
-      refuseWorse(trustBundle.value, next)
-      if (encodeTrustBundle(next) === encodeTrustBundle(trustBundle.value)) return
-      trustBundle.set(next)
-      bundles.set(createBundleSource([next]))
-    },
+    'trust-bundle': (bytes) => trust.takeTrustBundle(bytes),
     'policy-bundle': async (bytes) => void (await policy.activate(bytes)),
     endpoints: (bytes) => endpoints.set(parseEndpoints(bytes)),
     'service-config': (bytes) => serviceConfig.set(parseServiceConfig(bytes)),
-    identities: () => {},
-    'federated-bundles': () => {},
-    revocations: () => {},
+    identities(bytes) {
+      const { identities } = parseIdentities(bytes)
+      trust.setFederates(identities[0]?.federatesWith ?? [])
+      entitled.set(identities)
+    },
+    'federated-bundles': (bytes) => trust.takeFederatedBundles(bytes),
+    revocations: (bytes) => trust.takeRevocations(bytes),
   } satisfies Record<ResourceKindName, (bytes: Buffer) => void | Promise<void>>
 
   return {
-    trustBundle,
-    bundles,
+    ...trust,
+    entitled,
     endpoints,
     serviceConfig,
     get held() {
@@ -85,20 +80,4 @@ export function createResources(policy: Pick<PolicyStore, 'activate'>, pinned: T
       held = { ...held, [kind]: { revision, bytes } }
     },
   }
-}
-
-/**
- * Whoever can replay an old bundle could bring a withdrawn authority back: the sequence number never goes down. A bundle
- * without authorities is a valid one, but with it this sidecar could not even verify the control plane that would send
- * the next.
- */
-function refuseWorse(present: TrustBundle, next: TrustBundle): void {
-  if (next.x509Authorities.length === 0) {
-    throw new AgentError('ERR_TRUST_BUNDLE_EMPTY', 'the trust bundle holds no authority')
-  }
-  if (next.sequence >= present.sequence) return
-  throw new AgentError(
-    'ERR_TRUST_BUNDLE_ROLLBACK',
-    `trust bundle sequence ${next.sequence} is older than ${present.sequence}, which is held`,
-  )
 }

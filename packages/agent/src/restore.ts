@@ -1,22 +1,25 @@
 import { verifyX509Svid, type X509Svid } from '@picket/identity'
-import { RESOURCE_KINDS } from '@picket/rpc'
+import { RESOURCE_KINDS, type ResourceKindName } from '@picket/rpc'
 import { codeOf, messageOf, type Clock, type Logger } from '@picket/runtime'
 import type { LastGood } from './last-good-codec.ts'
 import type { Resources } from './resources.ts'
 
+/** Whom to refuse comes before all that could let somebody in. */
+const IN_ORDER: readonly ResourceKindName[] = [...new Set<ResourceKindName>(['revocations', ...RESOURCE_KINDS])]
+
 /**
  * Takes over what was held before the restart, through the same checks as if it had just been pushed; what no longer
  * passes is left out. A trust bundle that descends from another pin is not taken: the operator's file is the word. The
- * SVID is kept if it verifies now.
+ * SVIDs that verify now are kept, the default identity's first if it is among them.
  */
 export async function restore(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
   resources: Resources,
   pin: string,
   state: LastGood | undefined,
-): Promise<X509Svid | undefined> {
-  if (!state) return undefined
-  for (const kind of RESOURCE_KINDS) {
+): Promise<{ readonly svid: X509Svid | undefined; readonly further: readonly X509Svid[] }> {
+  if (!state) return { svid: undefined, further: [] }
+  for (const kind of IN_ORDER) {
     const held = state.resources[kind]
     if (!held || (kind === 'trust-bundle' && state.pin !== pin)) continue
     try {
@@ -30,11 +33,17 @@ export async function restore(
       })
     }
   }
-  const { svid } = state
-  const verified = svid && verifyX509Svid(svid.chain, resources.bundles.value, new Date(clock.now()))
+  const now = new Date(clock.now())
+  const verdicts = state.svids.map((svid) => verifyX509Svid(svid.chain, resources.bundles.value, now))
+  const [first] = verdicts
   logger.info('last good state restored', {
     kinds: resources.revisions.map(({ kind }) => kind),
-    svid: verified ? (verified.kind === 'verified' ? 'valid' : verified.code) : 'none',
+    svid: first ? (first.kind === 'verified' ? 'valid' : first.code) : 'none',
+    svids: state.svids.length,
   })
-  return verified?.kind === 'verified' ? svid : undefined
+  const isValid = (_: X509Svid, at: number): boolean => verdicts[at]?.kind === 'verified'
+  return {
+    svid: state.svids.slice(0, 1).find(isValid),
+    further: state.svids.slice(1).filter((svid, at) => isValid(svid, at + 1)),
+  }
 }

@@ -17,7 +17,8 @@ export type RotationEvent =
   /** Somebody asks for a new SVID now. */
   | { readonly kind: 'rotate' }
   | { readonly kind: 'issued'; readonly lifetime: Lifetime; readonly atMs: number }
-  | { readonly kind: 'failed'; readonly atMs: number }
+  /** `retryAfterMs`: when the issuer would like to be asked again. */
+  | { readonly kind: 'failed'; readonly atMs: number; readonly retryAfterMs?: number | undefined }
 
 /** Renewal starts at this share of the lifetime, give or take `RENEWAL_JITTER` of it, so that a fleet does not renew at once. */
 const RENEW_AT_SHARE = 0.5
@@ -46,7 +47,8 @@ export function nextRotation(state: RotationState, event: RotationEvent, random:
     case 'failed': {
       if (state.kind === 'waiting') return state
       const failures = state.failures + 1
-      const untilMs = event.atMs + retryDelayMs(failures, state.lifetime.notAfterMs - event.atMs, random)
+      const untilMs =
+        event.atMs + retryDelayMs(failures, event.retryAfterMs, state.lifetime.notAfterMs - event.atMs, random)
       return { kind: 'waiting', lifetime: state.lifetime, failures, untilMs }
     }
   }
@@ -57,10 +59,14 @@ function renewalDelayMs(lifeMs: number, random: Random): number {
 }
 
 /**
- * Exponential backoff, but before expiry never more than half of what is left: several attempts always fall into the
- * last minute, when a late success still saves the connection. After expiry the plain backoff goes on.
+ * Exponential backoff, or what the issuer asks for, spread so that those who were refused together do not come back
+ * together; but before expiry never more than half of what is left: several attempts always fall into the last minute,
+ * when a late success still saves the connection. After expiry the plain delay goes on.
  */
-function retryDelayMs(failures: number, leftMs: number, random: Random): number {
-  const delayMs = backoffMs(failures, RENEWAL_RETRY, random)
+function retryDelayMs(failures: number, retryAfterMs: number | undefined, leftMs: number, random: Random): number {
+  const delayMs =
+    retryAfterMs === undefined
+      ? backoffMs(failures, RENEWAL_RETRY, random)
+      : Math.max(RENEWAL_RETRY.firstMs / 2, retryAfterMs * (1 + random.fraction()))
   return leftMs <= 0 ? delayMs : Math.min(delayMs, Math.max(RENEWAL_RETRY.firstMs, leftMs / 2))
 }

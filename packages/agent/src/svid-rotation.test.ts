@@ -132,7 +132,7 @@ test('an abort ends it although an answer is outstanding', async () => {
 test('refuses an svid that it should not have been given', async (context) => {
   await using t = setUp()
   const never = new AbortController().signal
-  const request = (): Promise<X509Svid> => requestSvid(t.deps, t.first, never)
+  const request = (): Promise<X509Svid> => requestSvid(t.deps, t.first.id, never)
   const stranger = createTestAuthority('bank.test', { clock: t.clock })
 
   await context.test('for another SPIFFE ID', async () => {
@@ -153,10 +153,10 @@ test('refuses an svid that it should not have been given', async (context) => {
   await context.test('for another key', async () => {
     const other = stranger.issueSvid('/payments')
     const issuer = { issue: () => Promise.resolve(other.chain.map(({ der }) => der)) }
-    await assert.rejects(requestSvid({ ...t.deps, issuer }, t.first, never), { code: 'ERR_SVID' })
+    await assert.rejects(requestSvid({ ...t.deps, issuer }, t.first.id, never), { code: 'ERR_SVID' })
   })
   await context.test('an empty chain', async () => {
     const issuer = { issue: () => Promise.resolve([]) }
-    await assert.rejects(requestSvid({ ...t.deps, issuer }, t.first, never), { code: 'ERR_SVID' })
+    await assert.rejects(requestSvid({ ...t.deps, issuer }, t.first.id, never), { code: 'ERR_SVID' })
   })
 })

@@ -1,4 +1,4 @@
-import type { ControlPlaneClient, Hello, Report, Resource, ResourceKindName, SyncClientStream } from '@picket/rpc'
+import type { ControlPlaneClient, Hello, Report, SyncClientStream } from '@picket/rpc'
 import {
   backoffMs,
   codeOf,
@@ -10,21 +10,20 @@ import {
   type Random,
   type Watch,
 } from '@picket/runtime'
+import { createInbox, type Inbox, type InboxDeps } from './sync-inbox.ts'
 
-export interface SyncDeps {
+export interface SyncDeps extends InboxDeps {
   readonly client: Pick<ControlPlaneClient, 'sync'>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   readonly metrics: Metrics
-  /** SVID and trust bundles: a change ends the stream, and the next is opened with it at once. */
+  /** The SVID: after a change the next stream is opened with it at once, and the one before ends when that stands. */
   readonly credentials: readonly Watch<unknown>[]
   readonly hello: () => Hello
   readonly report: () => Report
   /** Changes that are worth a report now. */
   readonly reportOn: readonly Watch<unknown>[]
-  /** Takes a resource over as a whole or throws. */
-  readonly accept: (resource: Resource) => Promise<void>
   readonly rotateNow: () => void
   /** The control plane does not take this SVID. */
   readonly denied: () => Promise<void>
@@ -40,117 +39,108 @@ const REPORT_EVERY_MS = 30_000
  * with the revisions held, and the control plane sends what differs.
  */
 export async function runSync(deps: SyncDeps, signal: AbortSignal): Promise<void> {
-  const { clock, random, logger } = deps
-  for (let failures = 0; !signal.aborted;) {
-    using renewal = watchRenewal(deps.credentials, signal)
+  const { clock } = deps
+  const inbox = createInbox(deps)
+  using renewals = watchRenewals(deps.credentials)
+  let failures = 0
+  let renewed = renewals.next()
+  for (let stream = openStream(deps, inbox, signal); ;) {
     const startedMs = clock.monotonicMs()
-    const error = await runStream(deps, renewal.signal)
-    if (signal.aborted) return
-    if (renewal.signal.aborted) {
+    await Promise.race([stream.closed, aborted(AbortSignal.any([renewed, signal]))])
+    if (signal.aborted) return await stream.end()
+    if (stream.isOver) {
+      failures = clock.monotonicMs() - startedMs >= STABLE_MS ? 1 : failures + 1
+      await waitOut(deps, await stream.closed, failures, AbortSignal.any([renewed, signal]))
+      await inbox.idle()
+      if (signal.aborted) return
+      if (renewed.aborted) failures = 0
+      renewed = renewals.next()
+      stream = openStream(deps, inbox, signal)
+    } else {
+      renewed = renewals.next()
+      stream = await moveStream(stream, openStream(deps, inbox, signal))
       failures = 0
-      continue
     }
-    failures = clock.monotonicMs() - startedMs >= STABLE_MS ? 1 : failures + 1
-    const delayMs = backoffMs(failures, RECONNECT, random)
-    logger.warn('sync stream ended', { code: codeOf(error), error: error && messageOf(error), retryInMs: delayMs })
-    if (codeOf(error) === 'ERR_RPC_DENIED') await deps.denied()
-    await sleepUnlessAborted(clock, delayMs, renewal.signal)
   }
 }
 
-/** Aborted as soon as what the stream was opened with is no longer the newest. */
-function watchRenewal(
-  credentials: readonly Watch<unknown>[],
-  parent: AbortSignal,
-): Disposable & { signal: AbortSignal } {
-  const renewed = new AbortController()
-  const subscriptions = credentials.map((watch) => watch.subscribe(() => renewed.abort()))
+async function waitOut(deps: SyncDeps, error: Error | undefined, failures: number, until: AbortSignal): Promise<void> {
+  const delayMs = backoffMs(failures, RECONNECT, deps.random)
+  deps.logger.warn('sync stream ended', { code: codeOf(error), error: error && messageOf(error), retryInMs: delayMs })
+  if (codeOf(error) === 'ERR_RPC_DENIED') await deps.denied()
+  await sleepUnlessAborted(deps.clock, delayMs, until)
+}
+
+/** First the new one, then the end of the old one: the control plane never sees this sidecar gone. */
+async function moveStream(before: OpenStream, next: OpenStream): Promise<OpenStream> {
+  await Promise.race([next.opened, next.closed])
+  await before.end()
+  return next
+}
+
+/** `next()` gives a signal that aborts when what the streams are opened with has changed since the call before. */
+function watchRenewals(credentials: readonly Watch<unknown>[]): Disposable & { next(): AbortSignal } {
+  let renewal = new AbortController()
+  const subscriptions = credentials.map((watch) => watch.subscribe(() => renewal.abort()))
   return {
-    signal: AbortSignal.any([parent, renewed.signal]),
+    next() {
+      if (renewal.signal.aborted) renewal = new AbortController()
+      return renewal.signal
+    },
     [Symbol.dispose]: () => {
       for (const subscription of subscriptions) subscription[Symbol.dispose]()
     },
   }
 }
 
-/** One stream from hello to end. Resolves with the error that ended it, if it was one. */
-async function runStream(deps: SyncDeps, signal: AbortSignal): Promise<Error | undefined> {
+interface OpenStream {
+  readonly opened: Promise<void>
+  /** Resolves with the error that ended it, if it was one. */
+  readonly closed: Promise<Error | undefined>
+  readonly isOver: boolean
+  end(): Promise<void>
+}
+
+/** One stream from hello to end. */
+function openStream(deps: SyncDeps, inbox: Inbox, signal: AbortSignal): OpenStream {
   const connected = deps.metrics.gauge('picket_sync_connected', '1 while the stream to the control plane is open')
-  const stream = deps.client.sync(signal)
-  const inbox = createInbox(deps, stream)
+  const { promise: opened, resolve: resolveOpened } = Promise.withResolvers<void>()
+  const leave = new AbortController()
+  const stream = deps.client.sync(AbortSignal.any([signal, leave.signal]))
+  let isOver = false
   stream.onOpen(() => {
     connected.set(1)
     deps.logger.info('sync stream open')
+    resolveOpened()
   })
-  stream.onResource((resource) => inbox.put(resource))
+  stream.onResource((resource) => inbox.put(resource, stream))
   stream.onRotate(() => deps.rotateNow())
   stream.send(deps.hello())
   const reporting = report(deps, stream)
-  try {
-    return await stream.closed
-  } finally {
+  const closed = stream.closed.then((error) => {
+    isOver = true
     reporting[Symbol.dispose]()
-    connected.set(0)
-    await inbox.close()
-  }
-}
-
-/**
- * Resources are taken over one at a time. While one is being worked on, a newer revision of another takes the place of the
- * older one that nobody has looked at yet, so that there are never more waiting than there are kinds.
- */
-function createInbox(
-  deps: SyncDeps,
-  stream: SyncClientStream,
-): { put(resource: Resource): void; close(): Promise<void> } {
-  const waiting = new Map<ResourceKindName, Resource>()
-  let working = Promise.resolve()
-  let busy = false
-
-  async function work(): Promise<void> {
-    busy = true
-    for (let next = take(); next; next = take()) await takeOver(deps, stream, next)
-    busy = false
-  }
-
-  function take(): Resource | undefined {
-    for (const [kind, resource] of waiting) {
-      waiting.delete(kind)
-      return resource
-    }
-    return undefined
-  }
-
+    inbox.forget(stream)
+    if (!leave.signal.aborted) connected.set(0)
+    return error
+  })
   return {
-    put(resource) {
-      waiting.set(resource.kind, resource)
-      if (!busy) working = work()
+    opened,
+    closed,
+    get isOver() {
+      return isOver
     },
-    close() {
-      waiting.clear()
-      return working
+    async end() {
+      leave.abort()
+      await closed
     },
   }
 }
 
-/** Accepted or refused, the control plane is told; a refused resource leaves the one before in place. */
-async function takeOver(deps: SyncDeps, stream: SyncClientStream, resource: Resource): Promise<void> {
-  const { kind, revision } = resource
-  try {
-    await deps.accept(resource)
-  } catch (thrown) {
-    const code = codeOf(thrown) ?? 'ERR_INTERNAL'
-    const message = messageOf(thrown).slice(0, MESSAGE_CHARACTERS)
-    deps.metrics.counter('picket_sync_refused_total', 'Pushed resources that were refused', { kind }).add()
-    deps.logger.warn('pushed resource refused, the one before stays', { kind, revision, code, error: message })
-    stream.send({ kind: 'nack', resource: kind, revision, code, message })
-    return
-  }
-  deps.logger.info('pushed resource accepted', { kind, revision, bytes: resource.bytes.length })
-  stream.send({ kind: 'ack', resource: kind, revision })
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
-
-const MESSAGE_CHARACTERS = 2000
 
 /** Reports at once, after each change and every 30 seconds. Changes of one turn make one report. */
 function report({ clock, report: toReport, reportOn }: SyncDeps, stream: SyncClientStream): Disposable {

@@ -1,4 +1,5 @@
 import { Client, status as Status, type ClientDuplexStream, type ServiceError, type StatusObject } from '@grpc/grpc-js'
+import { DEFAULT_KEY_EXCHANGE } from '@picket/mtls'
 import { formatHostPort } from '@picket/runtime'
 import { controlPlaneId } from './caller.ts'
 import type { ControlPlaneClientDeps, ControlPlaneClientOptions } from './control-plane-client.ts'
@@ -20,10 +21,13 @@ const CHANNEL_OPTIONS = {
   'grpc.enable_channelz': 0,
 } as const
 
-/** The connection of one SVID generation. Retired, it takes no new calls and closes after its last one. */
+/** The connection of one SVID. Retired, it takes no new calls and closes after its last one. */
 export interface Channel {
   readonly client: Client
-  readonly retired: AbortSignal
+  /** Of its newest connection. */
+  readonly keyExchangeGroup: string | undefined
+  /** The server no longer verifies against the newest bundles. */
+  readonly isRefused: boolean
   /** The deadline of a call that begins now, in the transport's terms. */
   deadline(durationMs: number): { readonly deadline: number }
   /** One answer or one failure of a call that `signal` may cancel. */
@@ -36,8 +40,10 @@ export interface Channel {
   /** What the status of a failed call is to its caller. */
   failure(status: StatusObject): RpcError
   retire(): void
-  /** Cancels what is in flight; resolves when it has ended. */
-  close(): Promise<void>
+  /** Cancels what is in flight, which then fails for `reason`; resolves when it has ended. */
+  close(reason?: RpcError): Promise<void>
+  /** It was closed for no reason but that nobody needs it any more. */
+  readonly isDisposed: boolean
 }
 
 interface Cancellable {
@@ -46,15 +52,16 @@ interface Cancellable {
 
 export function createChannel(
   { svid, bundles, clock }: ControlPlaneClientDeps,
-  { address, trustDomain }: ControlPlaneClientOptions,
+  { address, trustDomain, keyExchange = DEFAULT_KEY_EXCHANGE }: ControlPlaneClientOptions,
   onClosed: () => void,
 ): Channel {
   const { handshakeTimeoutMs } = LIMITS
-  const expectation = { svid: svid?.value, bundles: bundles.value, expected: controlPlaneId(trustDomain) }
+  const expectation = { svid: svid?.value, bundles, expected: controlPlaneId(trustDomain), keyExchange }
   const credentials = new VerifyingCredentials({ ...expectation, handshakeTimeoutMs }, clock)
   const client = new Client(`dns:${formatHostPort(address)}`, credentials, CHANNEL_OPTIONS)
   const calls = new Set<Cancellable>()
-  const retirement = new AbortController()
+  let retired = false
+  let closing: { readonly reason: RpcError | undefined } | undefined
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>()
 
   function leave(call: Cancellable): void {
@@ -63,22 +70,29 @@ export function createChannel(
   }
 
   function closeWhenIdle(): void {
-    if (!retirement.signal.aborted || calls.size > 0) return
+    if (!retired || calls.size > 0) return
     client.close()
     onClosed()
     resolveClosed()
   }
 
   function retire(): void {
-    retirement.abort()
+    retired = true
     closeWhenIdle()
   }
 
-  const failure = (status: StatusObject): RpcError => toFailure(status, credentials)
+  function failure(status: StatusObject): RpcError {
+    return (status.code === Status.CANCELLED && closing?.reason) || toFailure(status, credentials)
+  }
 
   return {
     client,
-    retired: retirement.signal,
+    get keyExchangeGroup() {
+      return credentials.group
+    },
+    get isRefused() {
+      return credentials.isRefused
+    },
     failure,
     retire,
     deadline: (durationMs) => ({ deadline: clock.now() + durationMs }),
@@ -99,7 +113,11 @@ export function createChannel(
       calls.add(call)
       call.once('status', () => leave(call))
     },
-    close() {
+    get isDisposed() {
+      return closing !== undefined && closing.reason === undefined
+    },
+    close(reason) {
+      closing ??= { reason }
       retire()
       for (const call of calls) call.cancel()
       return closed

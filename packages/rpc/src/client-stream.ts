@@ -7,14 +7,13 @@ import type { Resource, SyncPush } from './messages.ts'
 import { RpcError } from './rpc-error.ts'
 import { decodeSyncPush, encodeSyncRequest } from './sync-codec.ts'
 
-/** Opens a stream on `channel`; it ends when `signal` aborts or the channel retires. */
+/** Opens a stream on `channel`; it ends when `signal` aborts, also on a channel that has retired since. */
 export function openSyncStream(channel: Channel, signal: AbortSignal): SyncClientStream {
   const call = openCall(channel)
   const reassembler = createReassembler()
   const resourceListeners: ((resource: Resource) => void)[] = []
   const rotateListeners: (() => void)[] = []
   const { promise: closed, resolve } = Promise.withResolvers<RpcError | undefined>()
-  const leave = AbortSignal.any([signal, channel.retired])
   let failure: RpcError | undefined
 
   function accept(push: SyncPush | undefined): void {
@@ -25,7 +24,7 @@ export function openSyncStream(channel: Channel, signal: AbortSignal): SyncClien
 
   call.on('data', (response) => {
     try {
-      if (!leave.aborted && !failure) accept(decodeSyncPush(response))
+      if (!signal.aborted && !failure) accept(decodeSyncPush(response))
     } catch (thrown) {
       failure =
         thrown instanceof RpcError ? thrown : new RpcError('ERR_RPC_INTERNAL', 'a listener failed', { cause: thrown })
@@ -34,13 +33,13 @@ export function openSyncStream(channel: Channel, signal: AbortSignal): SyncClien
   })
   call.on('error', () => {}) // told again, and for successes too, as 'status'
   call.once('status', (status: StatusObject) => {
-    leave.removeEventListener('abort', cancel)
-    const inOrder = status.code === Status.OK || leave.aborted
+    signal.removeEventListener('abort', cancel)
+    const inOrder = status.code === Status.OK || signal.aborted || channel.isDisposed
     resolve(failure ?? (inOrder ? undefined : channel.failure(status)))
   })
   const cancel = (): void => call.cancel()
-  if (leave.aborted) cancel()
-  else leave.addEventListener('abort', cancel, { once: true })
+  if (signal.aborted) cancel()
+  else signal.addEventListener('abort', cancel, { once: true })
 
   return {
     closed,

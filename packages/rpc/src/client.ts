@@ -36,7 +36,16 @@ export function connectControlPlane(
     current?.retire()
     current = undefined
   }
-  const subscriptions = [deps.bundles.subscribe(renew), ...(deps.svid ? [deps.svid.subscribe(renew)] : [])]
+
+  /** Bundles change for a thousand clients at once: a connection whose server passes anew stays. */
+  function reverify(): void {
+    for (const opened of [...channels].filter(({ isRefused }) => isRefused)) {
+      deps.logger.warn('ends the connection to the control plane: its certificate no longer verifies')
+      if (opened === current) current = undefined
+      void opened.close(new RpcError('ERR_RPC_WRONG_SERVER', 'the certificate of the control plane no longer verifies'))
+    }
+  }
+  const subscriptions = [deps.bundles.subscribe(reverify), ...(deps.svid ? [deps.svid.subscribe(renew)] : [])]
 
   const unary =
     <M extends UnaryMethod>(method: M) =>
@@ -53,6 +62,9 @@ export function connectControlPlane(
     issue: unary('Certificates/Issue'),
     issueJwt: unary('Certificates/IssueJwt'),
     sync: (signal) => openSyncStream(channel(), signal),
+    get keyExchangeGroup() {
+      return current?.keyExchangeGroup
+    },
     admin: {
       createToken: unary('Admin/CreateToken'),
       createEntry: unary('Admin/CreateEntry'),

@@ -1,4 +1,5 @@
 import type { BundleSource, TrustDomain, X509Svid } from '@picket/identity'
+import type { KeyExchangeProfile } from '@picket/mtls'
 import type { Clock, HostPort, Logger, Watch } from '@picket/runtime'
 import type {
   ApplyEntriesRequest,
@@ -49,16 +50,20 @@ export interface CallOptions {
 
 /**
  * A sidecar's or an operator's view of the control plane. Nothing is sent before the server has proved to be
- * `spiffe://TRUST_DOMAIN/picket/control-plane`. Connects on the first call; each new SVID or bundle means a new
- * connection, on which later calls go, while calls in flight end on the old one. Every method rejects with an `RpcError`.
+ * `spiffe://TRUST_DOMAIN/picket/control-plane`. Connects on the first call; each new SVID means a new connection, on which
+ * later calls go, while calls and streams in flight end on the old one. When the bundles change the server of the live
+ * connections is verified again: those that it no longer passes end at once, the others are not touched. Every method
+ * rejects with an `RpcError`.
  */
 export interface ControlPlaneClient extends AsyncDisposable {
   challenge(options?: CallOptions): Promise<ChallengeResponse>
   attest(request: AttestRequest, options?: CallOptions): Promise<AttestResponse>
   issue(request: IssueRequest, options?: CallOptions): Promise<IssueResponse>
   issueJwt(request: IssueJwtRequest, options?: CallOptions): Promise<IssueJwtResponse>
-  /** One stream, until `signal` aborts, the server ends it or the SVID is replaced; the caller opens the next. */
+  /** One stream, until `signal` aborts or the server ends it; the caller opens the next, also after a change of its SVID. */
   sync(signal: AbortSignal): SyncClientStream
+  /** TLS key exchange group of the newest connection, such as `X25519MLKEM768`; undefined before the first. */
+  readonly keyExchangeGroup: string | undefined
   readonly admin: AdminClient
   readonly authorities: AuthorityClient
   readonly revocations: RevocationClient
@@ -73,7 +78,7 @@ export interface SyncClientStream {
   /** Whole resources only, in the order sent. */
   onResource(listener: (resource: Resource) => void): void
   onRotate(listener: () => void): void
-  /** Undefined when it ended in order: aborted, ended by the server, or replaced SVID. Never rejects. */
+  /** Undefined when it ended in order: aborted, or ended by the server. Never rejects. */
   readonly closed: Promise<RpcError | undefined>
 }
 
@@ -127,4 +132,6 @@ export interface ControlPlaneClientDeps {
 export interface ControlPlaneClientOptions {
   readonly address: HostPort
   readonly trustDomain: TrustDomain
+  /** `hybrid-preferred` unless told. */
+  readonly keyExchange?: KeyExchangeProfile | undefined
 }

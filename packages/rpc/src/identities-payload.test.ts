@@ -48,7 +48,6 @@ suite('identities', () => {
     'none at all': '{"identities":[]}',
     'no list': '{"identities":{}}',
     'no object': '{"identities":[null]}',
-    'one twice': JSON.stringify({ identities: [ONE, ONE] }),
     'a member twice': withOne({}).replace('"hint"', '"hint":"","hint"'),
     'no SPIFFE ID': withOne({ spiffeId: 'https://bank.test/x' }),
     'a selector of another type': withOne({ selectors: ['service:payments'] }),

@@ -17,7 +17,10 @@ export interface IdentityRecord {
 }
 
 export interface Identities {
-  /** The first is the default identity: the one that the sidecar authenticates with. No two have one SPIFFE ID. */
+  /**
+   * The first is the default identity: the one that the sidecar authenticates with. A SPIFFE ID that two entries give to
+   * different processes is there twice.
+   */
   readonly identities: readonly IdentityRecord[]
 }
 
@@ -44,13 +47,11 @@ export function encodeIdentities({ identities }: Identities): Buffer {
   return writePayload('identities', records)
 }
 
-/** Throws `ERR_RPC_INVALID`: also for none at all, for one that is there twice, for an algorithm that is not known. */
+/** Throws `ERR_RPC_INVALID`: also for none at all and for an algorithm that is not known. */
 export function parseIdentities(bytes: Uint8Array): Identities {
   return readPayload(bytes, 'identities', (root) => {
     const identities = listOf(root, 'identities', MOST_IDENTITIES).map(readRecord)
     if (identities.length === 0) throw new TypeError('there is no default identity')
-    const ids = new Set(identities.map(({ spiffeId }) => spiffeId.uri))
-    if (ids.size < identities.length) throw new TypeError('a SPIFFE ID is there twice')
     return { identities }
   })
 }

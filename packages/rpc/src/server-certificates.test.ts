@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
-import { createTestAuthority } from '@picket/identity/testing'
+import { suite, test, type TestContext } from 'node:test'
+import { createBundleSource, createRevocationList, type BundleSource } from '@picket/identity'
+import { createTestAuthority, type TestAuthority } from '@picket/identity/testing'
 import { createWatch, silentLogger, systemClock } from '@picket/runtime'
 import { connectControlPlane } from './client.ts'
 import { outcomeOf, startTestControlPlane, SVID_ANSWER } from './testing.ts'
 
 const CSR = Buffer.from('csr')
+const CONTROL_PLANE = 'spiffe://bank.test/picket/control-plane'
 
 suite('certificates', () => {
   const servers = [
@@ -68,14 +70,57 @@ suite('certificates', () => {
       { bundles: createWatch(authority.bundles), svid, clock: systemClock, logger: silentLogger },
       { address: server.address, trustDomain: authority.trustDomain },
     )
-    const stream = client.sync(new AbortController().signal)
+    const leave = new AbortController()
+    const stream = client.sync(leave.signal)
     const slow = client.issue({ csr: CSR })
     await started.promise
     svid.set(second)
-    assert.equal(await stream.closed, undefined)
     await client.issue({ csr: CSR })
     finish.resolve()
     await slow
+    leave.abort()
+    assert.equal(await stream.closed, undefined)
     assert.deepEqual(callers, [first.chain[0]?.serialNumber, second.chain[0]?.serialNumber])
+  })
+
+  suite('after a change of the bundles', () => {
+    const connect = async (context: TestContext) => {
+      const controlPlane = await startTestControlPlane()
+      context.after(() => controlPlane[Symbol.asyncDispose]())
+      const { authority, server } = controlPlane
+      const bundles = createWatch<BundleSource>(authority.bundles)
+      const client = connectControlPlane(
+        { bundles, svid: createWatch(authority.issueSvid('/payments')), clock: systemClock, logger: silentLogger },
+        { address: server.address, trustDomain: authority.trustDomain },
+      )
+      context.after(() => client[Symbol.asyncDispose]())
+      const stream = client.sync(new AbortController().signal)
+      await new Promise<void>((resolve) => stream.onOpen(resolve))
+      return { authority, bundles, client, stream }
+    }
+
+    test('a connection whose server still verifies stays, with its streams', async (context) => {
+      const { authority, bundles, client, stream } = await connect(context)
+      const further = createTestAuthority('bank.test').bundle.x509Authorities
+      const grown = { ...authority.bundle, x509Authorities: [...authority.bundle.x509Authorities, ...further] }
+      bundles.set(createBundleSource([grown], createRevocationList([{ kind: 'serial', value: '0102' }])))
+      assert.equal(await outcomeOf(client.issue({ csr: CSR })), 'ok')
+      assert.equal(await Promise.race([stream.closed, systemClock.sleep(50).then(() => 'open')]), 'open')
+      assert.equal(client.keyExchangeGroup, 'X25519MLKEM768')
+    })
+
+    const gone: Record<string, (authority: TestAuthority) => BundleSource> = {
+      'whose authority has left the bundle': () => createTestAuthority('bank.test').bundles,
+      'that is on the deny-list': ({ bundle }) =>
+        createBundleSource([bundle], createRevocationList([{ kind: 'spiffe-id', value: CONTROL_PLANE }])),
+    }
+    for (const [what, toBundles] of Object.entries(gone)) {
+      test(`a server ${what} is left at once, and not spoken to again`, async (context) => {
+        const { authority, bundles, client, stream } = await connect(context)
+        bundles.set(toBundles(authority))
+        assert.equal((await stream.closed)?.code, 'ERR_RPC_WRONG_SERVER')
+        assert.equal(await outcomeOf(client.issue({ csr: CSR })), 'ERR_RPC_WRONG_SERVER')
+      })
+    }
   })
 })

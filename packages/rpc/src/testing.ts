@@ -1,6 +1,7 @@
 import { Client } from '@grpc/grpc-js'
 import { createTestAuthority, type TestAuthority, type TestSvidOptions } from '@picket/identity/testing'
 import { createWatch, formatHostPort, systemClock, type Clock } from '@picket/runtime'
+import { DEFAULT_KEY_EXCHANGE } from '@picket/mtls'
 import { createRecordingLogger, type LogEntry } from '@picket/runtime/testing'
 import { controlPlaneId } from './caller.ts'
 import { connectControlPlane } from './client.ts'
@@ -207,7 +208,7 @@ export async function startTestControlPlane(
     rawClient(path) {
       const expected = controlPlaneId(authority.trustDomain)
       const own = path === undefined ? undefined : authority.issueSvid(path)
-      const expectation = { svid: own, bundles: authority.bundles, expected, handshakeTimeoutMs: 5000 }
+      const expectation = { svid: own, bundles, expected, handshakeTimeoutMs: 5000, keyExchange: DEFAULT_KEY_EXCHANGE }
       const client = new Client(formatHostPort(server.address), new VerifyingCredentials(expectation, clock))
       stack.defer(() => client.close())
       return client
