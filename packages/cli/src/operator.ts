@@ -10,7 +10,7 @@ import {
   type TrustDomain,
   type X509Svid,
 } from '@picket/identity'
-import { connectControlPlane, RpcError, type AdminClient } from '@picket/rpc'
+import { connectControlPlane, RpcError, type AdminClient, type FederationClient } from '@picket/rpc'
 import {
   codeOf,
   createWatch,
@@ -68,6 +68,7 @@ export function addOperatorFlags(command: Command): Command {
 
 export interface OperatorSession {
   readonly admin: AdminClient
+  readonly federation: FederationClient
   /** The operator's own. */
   readonly trustDomain: TrustDomain
 }
@@ -97,7 +98,7 @@ export async function asOperator<T>(
     { address, trustDomain: svid.id.trustDomain },
   )
   try {
-    return await work({ admin: client.admin, trustDomain: svid.id.trustDomain })
+    return await work({ admin: client.admin, federation: client.federation, trustDomain: svid.id.trustDomain })
   } catch (cause) {
     if (!(cause instanceof RpcError) || cause.code !== 'ERR_RPC_UNAVAILABLE') throw cause
     const where = formatHostPort(address)

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import {
   encodeBundleMap,
   encodeJwtBundle,
@@ -7,11 +8,15 @@ import {
   type TrustBundle,
   type TrustDomain,
 } from '@picket/identity'
+import type { SettingsTable } from '@picket/runtime'
 import { Option, type Command } from 'commander'
 import { addTrustDomainFlag, loadBundleFile } from '../bundle-file.ts'
 import type { CliContext } from '../context.ts'
 import { CliError } from '../error.ts'
+import { operatorSettings } from '../operator.ts'
 import { examples, outputOf } from '../program.ts'
+import { addSettingsFlags, loadSettings } from '../settings-flags.ts'
+import { loadAuthorities } from './ca.ts'
 
 /** What one bundle can be written as; a map can hold several. */
 const FORMATS = {
@@ -32,15 +37,18 @@ interface ShowFlags {
   readonly format: Format
 }
 
+const ownBundleSettings = { dataDir: operatorSettings.dataDir } as const satisfies SettingsTable
+
 function configureShow(command: Command, context: CliContext): void {
   const format = new Option('--format <FORMAT>', 'its authorities as a list, or the bundle in another form')
     .choices(['list', 'map', ...Object.keys(FORMATS)])
     .default('list')
-  addTrustDomainFlag(command)
-    .description('show the authorities of a trust bundle, or convert it')
-    .argument('<FILE>', 'trust bundle: PEM, SPIFFE bundle, or SPIFFE bundle map')
+  addSettingsFlags(addTrustDomainFlag(command), ownBundleSettings)
+    .description('show the authorities of a trust bundle, the own one or that of a file, or convert it')
+    .argument('[FILE]', "PEM, SPIFFE bundle, or SPIFFE bundle map (default: the control plane's own, as it is now)")
     .addOption(format)
-    .action(async (file: string, { trustDomain, format: form }: ShowFlags, self: Command) => {
+    .action(async (given: string | undefined, { trustDomain, format: form }: ShowFlags, self: Command) => {
+      const file = given ?? (await ownBundleFile(self, context))
       const { bundles, warnings } = await loadBundleFile(file, trustDomain)
       const output = outputOf(self, context)
       for (const warning of warnings) output.warn(warning)
@@ -50,9 +58,17 @@ function configureShow(command: Command, context: CliContext): void {
     })
   examples(
     command,
-    'picket bundle show trust-bundle.json',
+    'picket bundle show',
+    'picket bundle show --format spiffe > bank.json',
     'picket bundle show bundles.json --trust-domain partner.test --format pem',
   )
+}
+
+/** What the control plane publishes; it rewrites the file with each change. Throws `ERR_NO_AUTHORITY`. */
+async function ownBundleFile(command: Command, context: CliContext): Promise<string> {
+  const { dataDir } = await loadSettings(command, ownBundleSettings, context)
+  await loadAuthorities(dataDir)
+  return join(dataDir, 'ca', 'trust-bundle.json')
 }
 
 function only([bundle, ...others]: readonly TrustBundle[], file: string): TrustBundle {

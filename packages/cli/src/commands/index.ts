@@ -62,6 +62,10 @@ export const COMMANDS = {
     summary: 'show trust bundles and convert them between their forms',
     load: async () => (await import('./bundle.ts')).configureBundle,
   },
+  federation: {
+    summary: 'fetch the bundles of other trust domains, so that their workloads can be told',
+    load: async () => (await import('./federation.ts')).configureFederation,
+  },
   status: {
     summary: 'show the mesh: sidecars, identities, policy revisions',
     load: async () => (await import('./status.ts')).configureStatus,

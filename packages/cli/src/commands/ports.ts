@@ -20,6 +20,13 @@ export const PORTS: readonly Port[] = [
     use: 'gRPC over mutual TLS: sidecars and operators',
   },
   { port: 7402, process: 'control-plane', reach: 'loopback', flag: '--health', use: '/live /ready /metrics' },
+  {
+    port: 7403,
+    process: 'control-plane',
+    reach: 'federation',
+    flag: '--bundle-endpoint',
+    use: 'SPIFFE bundle, OpenID Connect discovery; off unless given',
+  },
   { port: 7443, process: 'sidecar', reach: 'mesh', flag: '--inbound', use: 'mutual TLS from other sidecars' },
   {
     port: 7480,
