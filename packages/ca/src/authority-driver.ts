@@ -3,6 +3,7 @@ import type { Authority, AuthorityDeps, AuthorityRecord } from './authority.ts'
 import type { AuthorityKeeper } from './authority-keeper.ts'
 import { makeAuthority } from './authority-making.ts'
 import { findSlot, type AuthorityKind, type SlotEvent } from './authority-slots.ts'
+import { CaError } from './error.ts'
 import type { Journal } from './journal.ts'
 import { createIssuing } from './issuing.ts'
 import type { UpstreamFiles } from './upstream.ts'
@@ -60,7 +61,7 @@ export function createDriver(
         return before - keeper.slots.authorities.length
       }),
     async [Symbol.asyncDispose]() {
-      await inTurn(() => Promise.resolve())
+      await inTurn.close()
       await owned[Symbol.asyncDispose]()
     },
   }
@@ -80,12 +81,25 @@ async function prepare(
   await keeper.apply({ kind: 'prepare', slot: made.slot }, made)
 }
 
+interface Turns {
+  <T>(work: () => Promise<T>): Promise<T>
+  /** Waits for what is under way; nothing begins after it, since the folder may be another's by then. */
+  close(): Promise<void>
+}
+
 /** One after the other, in the order of the calls, whether those before succeeded or not. */
-function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+function createTurns(): Turns {
   let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
+  let isClosed = false
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (isClosed) return Promise.reject(new CaError('ERR_AUTHORITY_STATE', 'the authority is closed'))
     const mine = last.then(work)
     last = mine.catch(() => {})
     return mine
   }
+  async function close(): Promise<void> {
+    isClosed = true
+    await last
+  }
+  return Object.assign(inTurn, { close })
 }

@@ -60,8 +60,8 @@ export function createKeeper(
     const hasNewBundle = changed.sequence !== slots.sequence
     loaded = follow(changed, made ? [...loaded, made] : loaded)
     slots = changed
-    authorities.set(toRecords(loaded))
     if (hasNewBundle) bundle.set(toBundle(trustDomain, slots, loaded))
+    authorities.set(toRecords(loaded))
   }
 
   return {

@@ -231,12 +231,13 @@ test('serial numbers come from the cryptographic source, 128 bits each, never wi
     assert.equal(leaf!.serialNumber, `01${'00'.repeat(15)}`)
   }))
 
-test('once closed, nothing is issued any more', () =>
+test('once closed, nothing is issued or changed any more', () =>
   inFolder(async (folder) => {
     const deps = { clock: new FakeClock(START), random: systemRandom }
     const authority = await initAuthority(join(folder, 'ca'), { trustDomain, sealKey }, deps)
     await authority[Symbol.asyncDispose]()
     await assert.rejects(authority.issue(request()), { code: 'ERR_JOURNAL' })
+    await assert.rejects(authority.prepare('x509'), { code: 'ERR_AUTHORITY_STATE' })
   }))
 
 test('issues the same after it was opened again, from the same key, appending to the same journal', () =>

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { encodeCertificatesPem, encodePrivateKeyPem } from '@picket/identity'
+import { createTestAuthority } from '@picket/identity/testing'
 import { generateSealKeyText } from '@picket/runtime'
 import { createScratchFolder, picketHere, PicketProcess } from '../testing.ts'
 
@@ -45,6 +47,25 @@ test('lifetime and key algorithm are as asked', async () => {
   assert.ok(leftMs > 47 * 3_600_000 && leftMs <= 48 * 3_600_000 + 60_000, String(leftMs))
 })
 
+test('an authority below one outside: the bundle is its root', async () => {
+  await using scratch = await createScratchFolder()
+  const root = createTestAuthority('bank.test', { algorithm: 'ec-p384' })
+  const [certificate, key] = [join(scratch.path, 'root.pem'), join(scratch.path, 'root.key')]
+  await writeFile(certificate, encodeCertificatesPem([root.certificate]))
+  await writeFile(key, encodePrivateKeyPem(root.keyPair.privateKey), { mode: 0o600 })
+  const dataDir = join(scratch.path, 'data')
+  const some = ['--upstream-certificate', certificate, '--upstream-key', key]
+  const { code, err } = await init(dataDir, ...some)
+  assert.equal(code, 2)
+  assert.match(err, /belong together/)
+  assert.equal(
+    (await init(dataDir, ...some, '--upstream-bundle', certificate, '--jwt-key-algorithm', 'ec-p384')).code,
+    0,
+  )
+  const [authority] = await show(dataDir)
+  assert.deepEqual([authority!.keyAlgorithm, authority!.notAfter], ['ec-p384', root.certificate.notAfter.toISOString()])
+})
+
 test('a sealing key that is named or in the environment is used, and none is written', async () => {
   await using scratch = await createScratchFolder()
   const keyFile = join(scratch.path, 'elsewhere.key')
@@ -78,6 +99,7 @@ test('what is asked wrongly makes nothing', async () => {
   const dataDir = join(scratch.path, 'data')
   for (const args of [
     ['--key-algorithm', 'rsa'],
+    ['--jwt-key-algorithm', 'ed25519'],
     ['--authority-ttl', 'forever'],
     ['--trust-domain', 'Bank_Test!'],
   ]) {

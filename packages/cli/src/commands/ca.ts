@@ -1,13 +1,15 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { initAuthority } from '@picket/ca'
+import { initAuthority, type UpstreamFiles } from '@picket/ca'
 import {
+  isJwtKeyAlgorithm,
   KEY_ALGORITHMS,
   parseCertificatesPem,
   parseKeyAlgorithm,
   parseSpiffeId,
   parseTrustDomain,
   type Certificate,
+  type KeyAlgorithm,
 } from '@picket/identity'
 import { codeOf, parseDuration, writeFileAtomic, type SettingsTable } from '@picket/runtime'
 import type { Command } from 'commander'
@@ -18,6 +20,8 @@ import { examples, outputOf } from '../program.ts'
 import { createSealKey, sealKeySettings } from '../seal-key.ts'
 import { addSettingsFlags, loadSettings } from '../settings-flags.ts'
 import { toRelative } from '../time.ts'
+
+const JWT_KEY_ALGORITHMS = KEY_ALGORITHMS.filter(isJwtKeyAlgorithm)
 
 const dataDirSetting = {
   dataDir: { parse: String, default: 'picket-data', placeholder: 'DIR', doc: "the control plane's data folder" },
@@ -33,7 +37,21 @@ export const caInitSettings = {
     placeholder: KEY_ALGORITHMS.join('|'),
     doc: "the authority's key",
   },
+  jwtKeyAlgorithm: {
+    parse: parseJwtKeyAlgorithm,
+    default: 'ec-p256',
+    placeholder: JWT_KEY_ALGORITHMS.join('|'),
+    doc: "the token authority's key",
+  },
   authorityTtl: { parse: parseDuration, default: '30d', placeholder: 'DURATION', doc: "the authority's lifetime" },
+  upstreamCertificate: {
+    parse: String,
+    optional: true,
+    placeholder: 'FILE',
+    doc: 'PEM certificate of an authority outside Picket that issues this one, then what leads from it to a root',
+  },
+  upstreamKey: { parse: String, optional: true, placeholder: 'FILE', doc: 'PEM key of upstreamCertificate' },
+  upstreamBundle: { parse: String, optional: true, placeholder: 'FILE', doc: 'PEM roots above upstreamCertificate' },
 } as const satisfies SettingsTable
 
 export function configureCa(command: Command, context: CliContext): void {
@@ -47,12 +65,14 @@ function configureInit(command: Command, context: CliContext): void {
     .action(async (_options, self: Command) => {
       const settings = await loadSettings(self, caInitSettings, context)
       const { dataDir, trustDomain } = settings
+      const upstream = toUpstream(settings)
       await mkdir(dataDir, { recursive: true, mode: 0o700 })
       const { sealKey, createdFile } = await createSealKey(settings, dataDir)
       const folder = join(dataDir, 'ca')
       try {
-        const { authorityTtl: ttlMs, keyAlgorithm: algorithm } = settings
-        await using _authority = await initAuthority(folder, { trustDomain, algorithm, ttlMs, sealKey }, context)
+        const { authorityTtl: ttlMs, keyAlgorithm: algorithm, jwtKeyAlgorithm: jwtAlgorithm } = settings
+        const options = { trustDomain, algorithm, jwtAlgorithm, ttlMs, sealKey, ...upstream }
+        await using _authority = await initAuthority(folder, options, context)
       } catch (thrown) {
         if (createdFile) await rm(createdFile) // it opens nothing, and must not be taken for the key of what is there
         throw thrown
@@ -112,7 +132,7 @@ function listingOf(authorities: readonly Certificate[], { clock }: CliContext): 
   return {
     kind: 'AuthorityList',
     items: authorities.map((certificate) => ({
-      trustDomain: parseSpiffeId(certificate.uriSans[0] ?? '').trustDomain.name,
+      trustDomain: toTrustDomainName(certificate),
       keyId: certificate.subjectKeyId ?? '',
       keyAlgorithm: certificate.keyAlgorithm,
       notBefore: certificate.notBefore.toISOString(),
@@ -127,4 +147,30 @@ function listingOf(authorities: readonly Certificate[], { clock }: CliContext): 
       ['SHA-256', ({ fingerprintSha256 }) => fingerprintSha256],
     ],
   }
+}
+
+/** A root outside Picket may name no trust domain. */
+function toTrustDomainName({ uriSans: [uri] }: Certificate): string {
+  return uri?.startsWith('spiffe://') ? parseSpiffeId(uri).trustDomain.name : ''
+}
+
+function parseJwtKeyAlgorithm(text: string): KeyAlgorithm {
+  const algorithm = parseKeyAlgorithm(text)
+  if (!isJwtKeyAlgorithm(algorithm))
+    throw new TypeError(`"${text}" does not sign tokens: ${JWT_KEY_ALGORITHMS.join(', ')} do`)
+  return algorithm
+}
+
+function toUpstream(settings: {
+  readonly upstreamCertificate: string | undefined
+  readonly upstreamKey: string | undefined
+  readonly upstreamBundle: string | undefined
+}): { upstream?: UpstreamFiles } {
+  const { upstreamCertificate: certificateFile, upstreamKey: keyFile, upstreamBundle: bundleFile } = settings
+  if (certificateFile !== undefined && keyFile !== undefined && bundleFile !== undefined) {
+    return { upstream: { certificateFile, keyFile, bundleFile } }
+  }
+  if ((certificateFile ?? keyFile ?? bundleFile) === undefined) return {}
+  const problem = '--upstream-certificate, --upstream-key and --upstream-bundle belong together: give all three or none'
+  throw new CliError('ERR_USAGE', problem)
 }
