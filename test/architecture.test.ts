@@ -40,7 +40,6 @@ const VENDORS: Readonly<Record<string, string>> = {
   'modern-tar': 'packages/policy/src/archive.ts',
   '@grpc/grpc-js': 'packages/rpc/',
   '@grpc/proto-loader': 'packages/rpc/',
-  '@grpc/reflection': 'packages/rpc/',
   'grpc-health-check': 'packages/rpc/',
   koffi: 'packages/sidecar/src/peer-credentials.ts',
   commander: 'packages/cli/',

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { PROTO_FILES, PROTO_FOLDER } from './proto-files.ts'
-import { WORKLOAD_PROTO_FILES } from './workload/proto-files.ts'
+import { REFLECTION_PROTO_FILES, WORKLOAD_PROTO_FILES } from './workload/proto-files.ts'
 
 const ROOT = dirname(PROTO_FOLDER)
 
@@ -17,7 +17,7 @@ export function generateTypes(folder: string, files: readonly string[] = PROTO_F
   const output = [`--outDir=${folder}`, '-I', relative(ROOT, PROTO_FOLDER), '--', ...files]
   runTool('@grpc/proto-loader', 'build/bin/proto-loader-gen-types.js', [...options, ...extensions, ...output])
   // One file per .proto repeats all its types for a typed package object that nobody here asks for.
-  for (const file of files) rmSync(join(folder, file.replace(/^.*\//, '').replace(/\.proto$/, '.ts')))
+  for (const file of files) rmSync(join(folder, file.replace(/^.*\//, '').replace(/\.proto$/, '.ts')), { force: true })
   runTool('prettier', 'bin/prettier.cjs', ['--config', '.prettierrc.json', '--write', '--log-level=warn', folder])
 }
 
@@ -28,5 +28,5 @@ function runTool(owner: string, script: string, args: readonly string[]): void {
 
 if (import.meta.main) {
   generateTypes(join(import.meta.dirname, 'generated'))
-  generateTypes(join(import.meta.dirname, 'workload/generated'), WORKLOAD_PROTO_FILES)
+  generateTypes(join(import.meta.dirname, 'workload/generated'), [...WORKLOAD_PROTO_FILES, ...REFLECTION_PROTO_FILES])
 }

@@ -2,7 +2,7 @@ import { loadSync, type MethodDefinition, type PackageDefinition } from '@grpc/p
 import { PROTO_FOLDER } from '../proto-files.ts'
 import type { SecretDiscoveryServiceDefinition } from './generated/envoy/service/secret/v3/SecretDiscoveryService.ts'
 import type { SpiffeWorkloadAPIDefinition } from './generated/SpiffeWorkloadAPI.ts'
-import { WORKLOAD_PROTO_FILES } from './proto-files.ts'
+import { REFLECTION_PROTO_FILES, WORKLOAD_PROTO_FILES } from './proto-files.ts'
 
 /** The named members only: the generated definitions also carry an index signature. */
 type Named<T> = { [K in keyof T as string extends K ? never : number extends K ? never : K]: T[K] }
@@ -31,19 +31,31 @@ export type SecretDefinition<M extends SecretMethod> = Services[typeof SECRET_DI
 /** Path and codecs of one method, the message types erased. */
 export type Definition = MethodDefinition<object, object>
 
-let loaded: PackageDefinition | undefined
+const OPTIONS = {
+  keepCase: false,
+  longs: Number,
+  enums: String,
+  defaults: true,
+  oneofs: true,
+  includeDirs: [PROTO_FOLDER],
+}
+
+let workloads: PackageDefinition | undefined
+let reflection: PackageDefinition | undefined
 
 /** All of `proto/` that workloads see, read once, when first needed. */
 export function workloadDefinitions(): PackageDefinition {
-  loaded ??= loadSync([...WORKLOAD_PROTO_FILES], {
-    keepCase: false,
-    longs: Number,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-    includeDirs: [PROTO_FOLDER],
-  })
-  return loaded
+  workloads ??= loadSync([...WORKLOAD_PROTO_FILES], OPTIONS)
+  return workloads
+}
+
+/** Of a version of the reflection service its one method. */
+export function reflectionDefinition(version: 'v1' | 'v1alpha'): Definition {
+  reflection ??= loadSync([...REFLECTION_PROTO_FILES], OPTIONS)
+  const service = reflection[`grpc.reflection.${version}.ServerReflection`] as unknown as Readonly<
+    Record<string, Definition>
+  >
+  return service['ServerReflectionInfo']!
 }
 
 export function serviceDefinitions(service: keyof Services): Readonly<Record<string, Definition>> {

@@ -5,3 +5,9 @@ export const WORKLOAD_PROTO_FILES = [
   'envoy/extensions/transport_sockets/tls/v3/secret.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
 ] as const
+
+/** How tools find out about them. */
+export const REFLECTION_PROTO_FILES = [
+  'grpc/reflection/v1/reflection.proto',
+  'grpc/reflection/v1alpha/reflection.proto',
+] as const

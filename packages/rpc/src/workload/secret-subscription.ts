@@ -11,9 +11,9 @@ import { dialectOf, selectKnownSecrets, selectSecrets, type SecretDialect } from
 /** What one Envoy's stream asked for and was told; the protocol of xDS without the transport. */
 export interface SecretSubscription<Request, Response> {
   /** Takes a request in: a subscription, or the answer to a response. Throws `ERR_RPC_INVALID`. */
-  accept(request: Request): void
+  readonly accept: (request: Request) => void
   /** The next response; undefined: there is nothing to say. Throws `ERR_RPC_INVALID` for names that nobody has. */
-  next(state: SecretState): Response | undefined
+  readonly next: (state: SecretState) => Response | undefined
 }
 
 export interface SubscriptionDeps {

@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
-import { ReflectionService } from '@grpc/reflection'
 import type { Clock, Logger } from '@picket/runtime'
 import { HealthImplementation } from 'grpc-health-check'
 import { RpcError } from '../rpc-error.ts'
 import { addWorkloadApi } from './api.ts'
 import { createWorkloadConnections } from './connections.ts'
-import { SECRET_DISCOVERY, WORKLOAD_API, workloadDefinitions } from './definitions.ts'
+import { SECRET_DISCOVERY, WORKLOAD_API } from './definitions.ts'
 import { createWorkloadEdge } from './edge.ts'
 import type { WorkloadHandlers } from './handlers.ts'
 import { WORKLOAD_LIMITS } from './limits.ts'
+import { addReflection } from './reflection.ts'
 import { addSecretDiscovery } from './secret-discovery.ts'
 
 export interface WorkloadServerDeps {
@@ -47,7 +47,7 @@ export function createWorkloadServer<Caller>(
   const server = new Server(SERVER_OPTIONS)
   addWorkloadApi(server, edge, handlers)
   addSecretDiscovery(server, edge, handlers)
-  new ReflectionService(workloadDefinitions()).addToServer(server)
+  addReflection(server, edge)
   const health = new HealthImplementation({})
   const setServing = (serving: boolean): void => {
     for (const service of ['', WORKLOAD_API, SECRET_DISCOVERY]) {
