@@ -1,13 +1,19 @@
 /** A thousand sidecars' agents in one process: everything of a sidecar but its data path. Run by `fleet.ts`. */
 import { openAgent, type Agent } from '@picket/agent'
 import { parseTrustDomain } from '@picket/identity'
-import { createPolicyStore } from '@picket/policy'
+import type { PolicyEngine, PolicyStore } from '@picket/policy'
 import { createMetrics, createTasks, messageOf, Secret, silentLogger, systemClock, systemRandom } from '@picket/runtime'
 import type { FleetPlan, FromFleet, ToFleet } from './fleet-messages.ts'
 import { startTraffic, type Traffic } from './fleet-traffic.ts'
 
 const ENROLLED_AT_ONCE = 32
 const PATIENCE_MS = 60_000
+
+/** Policies are acknowledged and not loaded: engines belong to the data path, whose costs the other tables show. */
+const NO_DATA_PATH: PolicyStore = {
+  engine: createWatch<PolicyEngine | undefined>(undefined),
+  activate: async () => undefined as unknown as PolicyEngine,
+}
 
 const stack = new AsyncDisposableStack()
 const tasks = stack.use(createTasks())
@@ -53,7 +59,7 @@ async function enroll(plan: FleetPlan, token: string): Promise<Agent> {
     random: systemRandom,
     logger: silentLogger,
     metrics: createMetrics(),
-    policy: createPolicyStore(),
+    policy: NO_DATA_PATH,
   }
   const source = {
     kind: 'control-plane' as const,
