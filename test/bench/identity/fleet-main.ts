@@ -2,7 +2,16 @@
 import { openAgent, type Agent } from '@picket/agent'
 import { parseTrustDomain } from '@picket/identity'
 import type { PolicyEngine, PolicyStore } from '@picket/policy'
-import { createMetrics, createTasks, messageOf, Secret, silentLogger, systemClock, systemRandom } from '@picket/runtime'
+import {
+  createMetrics,
+  createTasks,
+  createWatch,
+  messageOf,
+  Secret,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from '@picket/runtime'
 import type { FleetPlan, FromFleet, ToFleet } from './fleet-messages.ts'
 import { startTraffic, type Traffic } from './fleet-traffic.ts'
 
