@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,6 +31,7 @@ import type { Authority } from './authority.ts'
 import type { AuthorityKind } from './authority-slots.ts'
 import { initAuthority, openAuthority } from './open-authority.ts'
 import { inTestFolder } from './testing.ts'
+import type { CrashOrder } from './testing-crash.ts'
 
 const CHILD = fileURLToPath(new URL('testing-crash.ts', import.meta.url))
 const deps = { clock: systemClock, random: systemRandom }
@@ -39,7 +40,7 @@ const csr = parseCsr(createCsr(generateKeyPair(), id))
 
 interface Given {
   readonly folder: string
-  readonly sealKeyFile: string
+  readonly sealKeyText: string
   readonly sealKey: SealKey
   /** What every try begins with. */
   readonly base: string
@@ -50,14 +51,8 @@ async function withBase(
   body: (given: Given) => Promise<void>,
 ) {
   await inTestFolder(async (folder) => {
-    const text = generateSealKeyText()
-    const given = {
-      folder,
-      sealKeyFile: join(folder, 'seal.key'),
-      sealKey: parseSealKey(text),
-      base: join(folder, 'base'),
-    }
-    await writeFile(given.sealKeyFile, text)
+    const sealKeyText = generateSealKeyText()
+    const given = { folder, sealKeyText, sealKey: parseSealKey(sealKeyText), base: join(folder, 'base') }
     await make(given.base, given.sealKey)
     await body(given)
   })
@@ -84,18 +79,17 @@ async function assertWhole(authority: Authority, directory: string): Promise<voi
   assert.deepEqual((await readdir(directory)).sort(), [...expected, ...always].sort())
 }
 
-/** Kills a process after 0, 1, 2… steps of `operation`, until it lives to the end. Tells how often it was killed. */
+/** Kills a process after 0, 1, 2… steps of an operation, until it lives to the end. Tells how often it was killed. */
 async function killAtEveryStep(
-  { folder, base, sealKeyFile, sealKey }: Given,
-  operation: readonly string[],
+  { folder, base, sealKeyText, sealKey }: Given,
+  order: Pick<CrashOrder, 'operation' | 'kind' | 'keyId'>,
   check: (authority: Authority) => void,
 ): Promise<number> {
   for (let steps = 0; ; steps++) {
     const directory = join(folder, `try-${steps}`)
     await cp(base, directory, { recursive: true })
-    const child = spawn(process.execPath, [CHILD, directory, sealKeyFile, String(steps), ...operation], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
+    const child = fork(CHILD, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    child.send({ ...order, directory, sealKey: sealKeyText, steps })
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
     {
       await using authority = await openAuthority(directory, { sealKey }, deps)
@@ -146,7 +140,7 @@ for (const kind of ['x509', 'jwt'] as const) {
           const sequence = opened.bundle.value.sequence
           await opened[Symbol.asyncDispose]()
           const seen: string[] = []
-          const killed = await killAtEveryStep(given, [operation, kind, keyId], (authority) => {
+          const killed = await killAtEveryStep(given, { operation, kind, keyId }, (authority) => {
             const state = statesOf(authority)
             const isBefore = state === before
             assert.ok(!isBefore || authority.bundle.value.sequence === sequence)
@@ -180,7 +174,7 @@ test('killed at any step of taking over a folder of the version before, it is ta
   return withBase(
     (directory, sealKey) => writeLegacy(directory, old, sealKey),
     async (given) => {
-      const killed = await killAtEveryStep(given, ['open'], (authority) => {
+      const killed = await killAtEveryStep(given, { operation: 'open', kind: 'x509', keyId: '' }, (authority) => {
         const [x509, jwt] = authority.authorities.value
         assert.deepEqual([x509?.kind, x509?.state, x509?.keyId], ['x509', 'active', old.certificate.subjectKeyId])
         assert.deepEqual([jwt?.kind, jwt?.state], ['jwt', 'active'])
