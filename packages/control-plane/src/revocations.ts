@@ -72,7 +72,7 @@ const EDITIONS_KEPT = 64
 const RETRY_MS = 30_000
 
 export async function createRevocations(deps: RevocationDeps): Promise<Revocations> {
-  const { store, clock, logger } = deps
+  const { store, clock } = deps
   const held = createHeld(await store.loadRevocations())
   const list = createWatch(createRevocationList([]))
   const resource = createWatch(toResource([], undefined))
@@ -95,18 +95,7 @@ export async function createRevocations(deps: RevocationDeps): Promise<Revocatio
     if (made.revision !== resource.value.revision) resource.set(made)
   }
 
-  async function dropExpired(): Promise<number> {
-    const nowMs = clock.now()
-    const over = held.all().filter(({ expiresAtMs }) => expiresAtMs > 0 && expiresAtMs <= nowMs)
-    for (const { subject } of over) {
-      await store.deleteRevocation(subject)
-      held.delete(subject)
-      logger.info('revocation expired', { ...subject })
-    }
-    return over.length
-  }
-
-  await dropExpired()
+  await dropExpired(held, deps)
   await publish()
   const size = deps.metrics.gauge(
     'picket_revocations',
@@ -116,7 +105,7 @@ export async function createRevocations(deps: RevocationDeps): Promise<Revocatio
   const wakeUp = keepUp(deps, {
     dueAtMs: () => Math.min(crl.dueAtMs, ...held.all().map(({ expiresAtMs }) => expiresAtMs || Infinity)),
     async refresh(isStale) {
-      if ((await dropExpired()) > 0 || isStale || clock.now() >= crl.dueAtMs) await publish()
+      if ((await dropExpired(held, deps)) > 0 || isStale || clock.now() >= crl.dueAtMs) await publish()
     },
   })
 
@@ -141,6 +130,18 @@ export async function createRevocations(deps: RevocationDeps): Promise<Revocatio
     },
     isIn: (revision, subject) => held.isIn(revision, subject),
   }
+}
+
+/** Tells how many. */
+async function dropExpired(held: ReturnType<typeof createHeld>, deps: RevocationDeps): Promise<number> {
+  const nowMs = deps.clock.now()
+  const over = held.all().filter(({ expiresAtMs }) => expiresAtMs > 0 && expiresAtMs <= nowMs)
+  for (const { subject } of over) {
+    await deps.store.deleteRevocation(subject)
+    held.delete(subject)
+    deps.logger.info('revocation expired', { ...subject })
+  }
+  return over.length
 }
 
 /** The list in memory, and with which of its editions each revocation came. */

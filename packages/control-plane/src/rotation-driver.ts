@@ -68,8 +68,11 @@ export interface RotationOptions {
 export interface RotationDriver {
   /** Undefined while none is under way. */
   readonly progress: Watch<RotationProgress | undefined>
-  /** Puts this in the place of whatever is under way; on the disk when it resolves. */
-  order(intent: RotationIntent): Promise<void>
+  /**
+   * Puts what `make` gives in the place of what is under way, between two steps; undefined leaves that as it is. What was
+   * ordered is on the disk when it resolves.
+   */
+  order(make: (current: RotationIntent | undefined) => RotationIntent | undefined): Promise<void>
   /** What the machine sees now. */
   facts(): RotationFacts
 }
@@ -90,15 +93,16 @@ export function startRotationDriver(deps: RotationDriverDeps, options: RotationO
   const facts = (): RotationFacts => readFacts(deps, options)
   measureRotation(deps.metrics, authority, progress)
 
-  async function order(intent: RotationIntent): Promise<void> {
+  const inTurn = createTurns()
+
+  async function begin(intent: RotationIntent): Promise<void> {
     const { id, reason, kinds } = intent
     await authority.setRotation(intent)
     progress.set(idleProgress(intent))
     logger.info('rotation begins', { id, reason, kinds, algorithm: intent.algorithm, retire: intent.retire })
-    wakeUp.now()
   }
 
-  const look = createLook({ ...deps, progress, order, facts }, options)
+  const look = createLook({ ...deps, progress, begin, facts }, options)
   tasks.start('rotation', async (signal) => {
     using subscriptions = new DisposableStack()
     for (const watch of [deps.sidecars.changed, authority.authorities, ...deps.own]) {
@@ -107,7 +111,7 @@ export function startRotationDriver(deps: RotationDriverDeps, options: RotationO
     for (let failures = 0; !signal.aborted;) {
       let againAtMs: number | undefined
       try {
-        againAtMs = await look()
+        againAtMs = await inTurn(look)
         failures = 0
       } catch (thrown) {
         failures += 1
@@ -119,7 +123,27 @@ export function startRotationDriver(deps: RotationDriverDeps, options: RotationO
       await wakeUp.wait(againAtMs, failures > 0 ? 0 : GATHER_MS, signal)
     }
   })
-  return { progress, order, facts }
+  return {
+    progress,
+    facts,
+    order: (make) =>
+      inTurn(async () => {
+        const intent = make(authority.rotation)
+        if (!intent) return
+        await begin(intent)
+        wakeUp.now()
+      }),
+  }
+}
+
+/** One after the other, in the order of the calls, whether those before succeeded or not. */
+function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const mine = last.then(work)
+    last = mine.catch(() => {})
+    return mine
+  }
 }
 
 function readFacts(
@@ -139,7 +163,7 @@ function readFacts(
 
 interface LookDeps extends Omit<RotationDriverDeps, 'facts'> {
   readonly progress: WatchSource<RotationProgress | undefined>
-  order(intent: RotationIntent): Promise<void>
+  begin(intent: RotationIntent): Promise<void>
   facts(): RotationFacts
 }
 
@@ -175,7 +199,7 @@ function createLook(deps: LookDeps, options: RotationOptions): () => Promise<num
         await effects.prepare(act.of)
         return clock.now()
       case 'rotate':
-        await deps.order(createRotationIntent({ ...options, kinds: act.of, reason: 'scheduled', retire: false }, deps))
+        await deps.begin(createRotationIntent({ ...options, kinds: act.of, reason: 'scheduled', retire: false }, deps))
         return clock.now()
       case 'stuck':
         logger.error('the upstream authority ends too soon: renew its files', { kind: act.of })

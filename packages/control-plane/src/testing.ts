@@ -26,6 +26,7 @@ import {
   type SyncClientStream,
 } from '@picket/rpc'
 import {
+  codeOf,
   createWatch,
   generateSealKeyText,
   parseSealKey,
@@ -78,6 +79,7 @@ export async function startTestControlPlane(change: Partial<ControlPlaneSettings
     ...change,
   }
   let clients = new AsyncDisposableStack()
+  let operatorSvid: X509Svid | undefined
   let controlPlane = await startControlPlane(deps, settings, new AbortController().signal)
   const readText = (name: string): string => readFileSync(join(dataDir, name), 'utf8')
 
@@ -89,8 +91,13 @@ export async function startTestControlPlane(change: Partial<ControlPlaneSettings
     },
     log: deps.logger.entries,
     get operator() {
-      const chain = parseCertificatesPem(readText('operator/svid.pem'))
-      return test.client(parseX509Svid(chain, parsePrivateKeyPem(readText('operator/key.pem'))))
+      try {
+        const chain = parseCertificatesPem(readText('operator/svid.pem'))
+        operatorSvid = parseX509Svid(chain, parsePrivateKeyPem(readText('operator/key.pem')))
+      } catch (thrown) {
+        if (codeOf(thrown) !== 'ERR_SVID') throw thrown // between the writing of the two files
+      }
+      return test.client(operatorSvid)
     },
     client(svid, address = controlPlane.address) {
       const bundle = parseTrustBundlePem(readText('trust-bundle.pem'), TRUST_DOMAIN)

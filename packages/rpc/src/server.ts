@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { BundleSource, TrustDomain, X509Svid } from '@picket/identity'
-import { createMtlsListener } from '@picket/mtls'
+import { createMtlsListener, type KeyExchangeProfile } from '@picket/mtls'
 import { formatHostPort, type Clock, type HostPort, type Logger, type Watch } from '@picket/runtime'
 import { HealthImplementation } from 'grpc-health-check'
 import { methodDefinition, type Definition, type Method } from './contract.ts'
@@ -30,6 +30,8 @@ export interface ControlPlaneServerOptions {
   readonly trustDomain: TrustDomain
   /** How long calls in flight may take once the server is asked to stop; 10 s unless told. */
   readonly drainTimeoutMs?: number
+  /** Default `hybrid-preferred`. */
+  readonly keyExchange?: KeyExchangeProfile
 }
 
 const SERVER_OPTIONS = {
@@ -67,6 +69,7 @@ export async function startControlPlaneServer(
       address: options.address,
       clientCertificate: 'optional',
       alpn: ['h2'],
+      ...(options.keyExchange && { keyExchange: options.keyExchange }),
       handshakeTimeoutMs: LIMITS.handshakeTimeoutMs,
       maxConnections: LIMITS.connections,
     },
