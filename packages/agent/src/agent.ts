@@ -14,9 +14,11 @@ import {
   type Tasks,
   type Watch,
 } from '@picket/runtime'
-import { createControlPlaneIssuer, createJoinTokens, requestFirstSvid, type JoinTokens } from './attestation.ts'
+import { createControlPlaneIssuer, requestFirstSvid, type ControlPlaneIssuerDeps } from './attestation.ts'
 import type { ControlPlaneSource } from './control-plane-source.ts'
+import { createEvidence, type Evidence } from './evidence.ts'
 import { createIdentities, type Identities, type WorkloadIdentity } from './identities.ts'
+import { createJoinTokens } from './join-token.ts'
 import { openLastGoodFile } from './last-good.ts'
 import { loadPinnedBundle } from './pinned-bundle.ts'
 import { restore } from './restore.ts'
@@ -74,8 +76,11 @@ export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, sig
   const client = opened.use(
     connectControlPlane({ bundles: resources.bundles, svid, clock: deps.clock, logger: deps.logger }, source),
   )
-  const joinTokens = createJoinTokens(source.joinToken, source.joinTokenFile)
-  const issuer = createIssuer(deps, joinTokens, client, svid, resources)
+  const stranger = opened.use(
+    connectControlPlane({ bundles: resources.bundles, clock: deps.clock, logger: deps.logger }, source),
+  )
+  const evidence = createEvidence(stranger, source, createJoinTokens(source.joinToken, source.joinTokenFile))
+  const issuer = createIssuer({ ...deps, client, stranger, svid, evidence, expired: restored.expired }, resources)
   if (!svid.value) svid.set(await requestFirstSvid({ ...deps, issuer, bundles: resources.bundles }, signal))
   const held = toPresent(svid)
   const save = (): void => {
@@ -101,28 +106,19 @@ export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, sig
     identities: identities.identities,
     resources,
     issueJwt: (id, audience, ending) => client.issueJwt({ spiffeId: id.uri, audience }, { signal: ending }),
-    start: (tasks, options) => startTasks(deps, tasks, { client, resources, identities, joinTokens, save }, options),
+    start: (tasks, options) => startTasks(deps, tasks, { client, resources, identities, evidence, save }, options),
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   }
 }
 
-function createIssuer(
-  { clock, logger }: AgentDeps,
-  joinTokens: JoinTokens,
-  client: ControlPlaneClient,
-  svid: Watch<X509Svid | undefined>,
-  resources: Resources,
-): SvidIssuer {
+function createIssuer(deps: Omit<ControlPlaneIssuerDeps, 'trustBundle'>, resources: Resources): SvidIssuer {
   return createControlPlaneIssuer({
-    client,
-    svid,
-    clock,
-    joinTokens,
+    ...deps,
     async trustBundle(json) {
       try {
         await resources.accept({ kind: 'trust-bundle', revision: '', bytes: Buffer.from(json) })
       } catch (thrown) {
-        logger.warn('trust bundle of the attestation refused, the one before stays', {
+        deps.logger.warn('trust bundle of the attestation refused, the one before stays', {
           code: codeOf(thrown),
           error: messageOf(thrown),
         })
@@ -135,7 +131,7 @@ interface AgentParts {
   readonly client: ControlPlaneClient
   readonly resources: Resources
   readonly identities: Identities
-  readonly joinTokens: JoinTokens
+  readonly evidence: Evidence
   readonly save: () => void
 }
 
@@ -143,7 +139,7 @@ interface AgentParts {
 const ORDER_SPREAD_MS = 250
 
 function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: AgentOptions): void {
-  const { client, resources, identities, joinTokens, save } = parts
+  const { client, resources, identities, evidence, save } = parts
   const instanceId = deps.random.uuid()
   const sync = {
     ...deps,
@@ -164,7 +160,7 @@ function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: A
     },
     rotateNow: () => identities.rotateNow(ORDER_SPREAD_MS),
     denied: async () => {
-      if (await joinTokens.isFresh()) identities.rotateNow(0)
+      if (await evidence.isFresh()) identities.rotateNow(0)
     },
   }
   tasks.start('svid rotation', (signal) => identities.run(signal))

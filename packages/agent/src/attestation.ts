@@ -1,6 +1,5 @@
-import { open } from 'node:fs/promises'
-import type { X509Svid } from '@picket/identity'
-import { type AttestResponse, type ControlPlaneClient } from '@picket/rpc'
+import { generateKeyPair, type X509Svid } from '@picket/identity'
+import type { ControlPlaneClient } from '@picket/rpc'
 import {
   backoffMs,
   codeOf,
@@ -9,73 +8,96 @@ import {
   type Clock,
   type Logger,
   type Random,
-  type Secret,
   type Watch,
 } from '@picket/runtime'
 import { AgentError } from './error.ts'
-import { parseJoinToken } from './join-token.ts'
+import type { Evidence, ShownEvidence } from './evidence.ts'
 import { RENEWAL_RETRY } from './rotation-state.ts'
 import { requestSvid, type SvidIssuer, type SvidRequestDeps } from './svid-rotation.ts'
 
 export interface ControlPlaneIssuerDeps {
-  readonly client: Pick<ControlPlaneClient, 'attest' | 'issue'>
+  /** Speaks as the SVID held. */
+  readonly client: Pick<ControlPlaneClient, 'issue'>
+  /** Speaks as nobody: an expired SVID is no client certificate. */
+  readonly stranger: Pick<ControlPlaneClient, 'attest'>
   readonly svid: Watch<X509Svid | undefined>
+  /** From before a restart; the key is still good to ask for a successor. */
+  readonly expired: X509Svid | undefined
   readonly clock: Clock
-  readonly joinTokens: JoinTokens
-  /** Offered the trust bundle that comes with a first SVID. */
+  readonly logger: Logger
+  readonly evidence: Evidence
+  /** Offered the trust bundle that comes with an attestation. */
   readonly trustBundle: (json: string) => Promise<void>
 }
 
 /**
- * The control plane as an issuer: while a valid SVID is held, that SVID asks for its successor; otherwise, and when the
- * control plane does not know the SVID (any more) and there is a token that was not presented yet, a join token proves
- * who asks.
+ * The control plane as an issuer. While a valid SVID is held, that SVID asks for its successor. One that has expired asks
+ * too, by its key, together with evidence that can be shown again; so a sidecar that was cut off comes back by itself.
+ * Otherwise, and when the control plane will have neither, evidence proves who asks: the kinds one after another.
  */
 export function createControlPlaneIssuer(deps: ControlPlaneIssuerDeps): SvidIssuer {
-  const { client, clock, joinTokens, svid } = deps
+  const { client, clock, evidence, svid, logger } = deps
+
+  async function present(shown: ShownEvidence, csr: Buffer, signal: AbortSignal): Promise<readonly Buffer[]> {
+    const attested = await deps.stranger.attest({ joinToken: '', ...shown, csr }, { signal })
+    await deps.trustBundle(attested.trustBundle)
+    return attested.svid.chain
+  }
+
+  async function attestAnew(csr: Buffer, signal: AbortSignal): Promise<readonly Buffer[]> {
+    let refused: Error | undefined
+    for (const kind of evidence.kinds) {
+      const shown = await kind.show(csr, signal)
+      if (!shown) continue
+      try {
+        return await present(shown, csr, signal)
+      } catch (thrown) {
+        if (!(thrown instanceof Error) || codeOf(thrown) !== 'ERR_RPC_DENIED') throw thrown
+        logger.warn('evidence refused', { evidence: kind.name, error: messageOf(thrown) })
+        refused ??= thrown
+      }
+    }
+    throw refused ?? nothingToShow()
+  }
+
   return {
     async issue(csr, signal) {
-      const held = svid.value
-      if (held && held.notAfter.getTime() > clock.now()) {
-        try {
-          return (await client.issue({ csr }, { signal })).svid.chain
-        } catch (thrown) {
-          if (codeOf(thrown) !== 'ERR_RPC_DENIED' || !(await joinTokens.isFresh())) throw thrown
-        }
+      const held = svid.value ?? deps.expired
+      if (!held) return attestAnew(csr, signal)
+      try {
+        if (held.notAfter.getTime() > clock.now()) return (await client.issue({ csr }, { signal })).svid.chain
+        const chain = await present(await evidence.showExpired(held, csr, signal), csr, signal)
+        logger.info('the expired svid was renewed', { spiffeId: held.id.uri, expired: held.notAfter })
+        return chain
+      } catch (thrown) {
+        if (codeOf(thrown) !== 'ERR_RPC_DENIED' || !(await evidence.isFresh())) throw thrown
+        logger.warn('the svid held is refused, attesting anew', { error: messageOf(thrown) })
+        return attestAnew(csr, signal)
       }
-      const attested = await attest(deps, csr, signal)
-      await deps.trustBundle(attested.trustBundle)
-      return attested.svid.chain
     },
   }
 }
 
-async function attest(
-  { client, joinTokens }: ControlPlaneIssuerDeps,
-  csr: Buffer,
-  signal: AbortSignal,
-): Promise<AttestResponse> {
-  const token = await joinTokens.take()
-  if (!token) {
-    throw new AgentError(
-      'ERR_NO_JOIN_TOKEN',
-      'no valid svid is held and there is no join token: create one with "picket token create" and give --join-token-file',
-    )
-  }
-  return client.attest({ joinToken: token.reveal(), csr }, { signal })
+function nothingToShow(): AgentError {
+  return new AgentError(
+    'ERR_NO_JOIN_TOKEN',
+    'no valid svid is held and there is no evidence to show: create a join token with "picket token create" and give --join-token-file',
+  )
 }
 
 /**
- * The first SVID. Waits out an absent control plane with backoff; whatever waiting cannot cure ends the start:
+ * The first SVID. Waits out an absent control plane with backoff, under one key: a join token whose answer was lost is
+ * answered again to the same key. Whatever waiting cannot cure ends the start:
  * `ERR_NO_JOIN_TOKEN`, or `ERR_ATTESTATION_REFUSED` with the cause.
  */
 export async function requestFirstSvid(
   deps: SvidRequestDeps & { readonly random: Random; readonly logger: Logger },
   signal: AbortSignal,
 ): Promise<X509Svid> {
+  const keyPair = generateKeyPair()
   for (let attempt = 1; ; attempt++) {
     try {
-      return await requestSvid(deps, undefined, signal)
+      return await requestSvid({ ...deps, keyPair }, undefined, signal)
     } catch (thrown) {
       if (signal.aborted) throw thrown
       if (thrown instanceof AgentError && thrown.code !== 'ERR_SVID_MISMATCH') throw thrown
@@ -91,46 +113,5 @@ export async function requestFirstSvid(
       })
       await deps.clock.sleep(delayMs, signal)
     }
-  }
-}
-
-/** The join token as it was given, or as its file says at the moment: an operator may put a new one there. */
-export interface JoinTokens {
-  /** The token to present now. Throws `ERR_JOIN_TOKEN_FILE`. */
-  take(): Promise<Secret<string> | undefined>
-  /** True when there is a token other than the one presented last: tokens are good for one use. */
-  isFresh(): Promise<boolean>
-}
-
-export function createJoinTokens(joinToken: Secret<string> | undefined, file: string | undefined): JoinTokens {
-  let presented: string | undefined
-  const read = async (): Promise<Secret<string> | undefined> =>
-    joinToken ?? (file === undefined ? undefined : readTokenFile(file))
-  return {
-    async take() {
-      const token = await read()
-      presented = token?.reveal()
-      return token
-    },
-    async isFresh() {
-      try {
-        const token = await read()
-        return token !== undefined && token.reveal() !== presented
-      } catch {
-        return false
-      }
-    },
-  }
-}
-
-const JOIN_TOKEN_BYTES = 1024
-
-async function readTokenFile(file: string): Promise<Secret<string>> {
-  try {
-    await using handle = await open(file, 'r')
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(JOIN_TOKEN_BYTES), 0, JOIN_TOKEN_BYTES, 0)
-    return parseJoinToken(buffer.toString('utf8', 0, bytesRead))
-  } catch (cause) {
-    throw new AgentError('ERR_JOIN_TOKEN_FILE', `joinTokenFile ${file}: ${messageOf(cause)}`, { cause })
   }
 }

@@ -3,6 +3,7 @@ import { PicketError } from '@picket/runtime'
 export type AgentErrorCode =
   | 'ERR_NO_JOIN_TOKEN'
   | 'ERR_JOIN_TOKEN_FILE'
+  | 'ERR_EVIDENCE_FILE'
   | 'ERR_ATTESTATION_REFUSED'
   | 'ERR_SVID_MISMATCH'
   | 'ERR_TRUST_BUNDLE_FILE'

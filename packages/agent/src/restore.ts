@@ -7,6 +7,14 @@ import type { Resources } from './resources.ts'
 /** Whom to refuse comes before all that could let somebody in. */
 const IN_ORDER: readonly ResourceKindName[] = [...new Set<ResourceKindName>(['revocations', ...RESOURCE_KINDS])]
 
+export interface RestoredSvids {
+  /** The default identity's, when it verifies now. */
+  readonly svid: X509Svid | undefined
+  /** The same when nothing is wrong with it but its age: its key can still ask for a successor. */
+  readonly expired: X509Svid | undefined
+  readonly further: readonly X509Svid[]
+}
+
 /**
  * Takes over what was held before the restart, through the same checks as if it had just been pushed; what no longer
  * passes is left out. A trust bundle that descends from another pin is not taken: the operator's file is the word. The
@@ -17,8 +25,8 @@ export async function restore(
   resources: Resources,
   pin: string,
   state: LastGood | undefined,
-): Promise<{ readonly svid: X509Svid | undefined; readonly further: readonly X509Svid[] }> {
-  if (!state) return { svid: undefined, further: [] }
+): Promise<RestoredSvids> {
+  if (!state) return { svid: undefined, expired: undefined, further: [] }
   for (const kind of IN_ORDER) {
     const held = state.resources[kind]
     if (!held || (kind === 'trust-bundle' && state.pin !== pin)) continue
@@ -44,6 +52,7 @@ export async function restore(
   const isValid = (_: X509Svid, at: number): boolean => verdicts[at]?.kind === 'verified'
   return {
     svid: state.svids.slice(0, 1).find(isValid),
+    expired: first?.kind === 'refused' && first.code === 'expired' ? state.svids[0] : undefined,
     further: state.svids.slice(1).filter((svid, at) => isValid(svid, at + 1)),
   }
 }

@@ -51,10 +51,11 @@ export async function startTestControlPlane(
     bundle: authority.bundle,
   }
   const handlers: ControlPlaneHandlers = {
-    async attest({ joinToken, csr }) {
+    async attest({ joinToken, csr, expiredSvid }) {
       calls.push('attest')
       if (behaviour.failure) throw behaviour.failure
-      if (joinToken !== behaviour.token) throw new RpcError('ERR_RPC_DENIED', 'the join token is not known')
+      if (!expiredSvid && joinToken !== behaviour.token)
+        throw new RpcError('ERR_RPC_DENIED', 'the join token is not known')
       return { svid: sign(authority, behaviour, csr), trustBundle: encodeTrustBundle(behaviour.bundle) }
     },
     async issue({ csr }) {
@@ -62,7 +63,7 @@ export async function startTestControlPlane(
       if (behaviour.failure) throw behaviour.failure
       return { svid: sign(authority, behaviour, csr) }
     },
-    challenge: () => Promise.reject(new RpcError('ERR_RPC_UNIMPLEMENTED', 'no challenges here')),
+    challenge: async () => ({ challenge: Buffer.from('a challenge'), expiresAtMs: systemClock.now() + 60_000 }),
     issueJwt: () => Promise.reject(new RpcError('ERR_RPC_UNIMPLEMENTED', 'no tokens here')),
     sync: (stream) => void streams.push(toTestStream(stream)),
     admin: {} as AdminHandlers,

@@ -88,6 +88,12 @@ const CONTRADICTIONS: readonly [string, Given, RegExp][] = [
     /trustDomain is missing.*PICKET_TRUST_DOMAIN/,
   ],
   ['two join tokens', { ...MESH, joinToken: 'a', joinTokenFile: 'f' }, /joinToken and joinTokenFile exclude/],
+  ['half of a certificate', { ...MESH, x509PopCertificate: 'f' }, /x509PopKey is missing/],
+  [
+    'a certificate without a control plane',
+    { ...FILES, x509PopCertificate: 'f', x509PopKey: 'f' },
+    /x509PopKey has no use/,
+  ],
   [
     'two sealing keys',
     { ...MESH, stateDir: 'd', sealKey: '0'.repeat(64), sealKeyFile: 'f' },

@@ -1,5 +1,6 @@
 import type { ControlPlaneSource } from '@picket/agent'
 import type { TrustDomain } from '@picket/identity'
+import type { KeyExchangeProfile } from '@picket/mtls'
 import type { HostPort } from '@picket/runtime'
 import { contradictionsOf } from './contradictions.ts'
 import { SidecarError } from './error.ts'
@@ -41,6 +42,7 @@ export interface SidecarConfig {
   readonly outboundListener: HostPort | undefined
   readonly admin: HostPort
   readonly accessLog: AccessLogTarget
+  readonly keyExchange: KeyExchangeProfile
   readonly workloadApi: WorkloadApiConfig | undefined
   readonly drainTimeoutMs: number
 }
@@ -58,6 +60,7 @@ export function createSidecarConfig(settings: SidecarSettings): SidecarConfig {
     outboundListener: outboundListenerOf(settings),
     admin: settings.admin,
     accessLog: settings.accessLog,
+    keyExchange: settings.keyExchange,
     workloadApi: workloadApiOf(settings),
     drainTimeoutMs: settings.drainTimeout,
   })
@@ -71,7 +74,7 @@ function workloadApiOf(settings: SidecarSettings): WorkloadApiConfig | undefined
 
 /** Undefined when something is missing, which is one of the contradictions. */
 function controlPlaneSource(settings: SidecarSettings, address: HostPort): ControlPlaneSource | undefined {
-  const { trustDomain, stateDir, sealKey, sealKeyFile } = settings
+  const { trustDomain, stateDir, sealKey, sealKeyFile, x509PopCertificate, x509PopKey } = settings
   if (!trustDomain) return undefined
   return {
     kind: 'control-plane',
@@ -80,8 +83,12 @@ function controlPlaneSource(settings: SidecarSettings, address: HostPort): Contr
     trustBundleFile: settings.trustBundle,
     joinToken: settings.joinToken,
     joinTokenFile: settings.joinTokenFile,
+    x509Pop:
+      x509PopCertificate && x509PopKey ? { certificateFile: x509PopCertificate, keyFile: x509PopKey } : undefined,
+    kubernetesTokenFile: settings.kubernetesTokenFile,
     state: stateDir === undefined ? undefined : { dir: stateDir, sealKey, sealKeyFile },
     advertise: settings.advertise ?? inboundOf(settings)?.listen,
+    keyExchange: settings.keyExchange,
   }
 }
 

@@ -9,6 +9,9 @@ type Key = keyof SidecarSettings
 const ONLY_WITH_CONTROL_PLANE = [
   'joinToken',
   'joinTokenFile',
+  'x509PopCertificate',
+  'x509PopKey',
+  'kubernetesTokenFile',
   'stateDir',
   'sealKey',
   'sealKeyFile',
@@ -35,6 +38,9 @@ function controlPlaneProblems(settings: SidecarSettings): string[] {
   if (!settings.trustDomain) problems.push(missing('trustDomain', 'with a control plane'))
   if (settings.joinToken && settings.joinTokenFile) {
     problems.push('joinToken and joinTokenFile exclude each other: give one of them')
+  }
+  if ((settings.x509PopCertificate === undefined) !== (settings.x509PopKey === undefined)) {
+    problems.push(missing(settings.x509PopKey ? 'x509PopCertificate' : 'x509PopKey', 'to prove a certificate'))
   }
   if (settings.sealKey && settings.sealKeyFile) {
     problems.push('sealKey and sealKeyFile exclude each other: give one of them')

@@ -1,5 +1,6 @@
 import { parseJoinToken } from '@picket/agent'
 import { parseSpiffeId, parseTrustDomain, type SpiffeId } from '@picket/identity'
+import { DEFAULT_KEY_EXCHANGE, parseKeyExchangeProfile } from '@picket/mtls'
 import { isServiceName } from '@picket/rpc'
 import {
   parseDuration,
@@ -55,6 +56,24 @@ export const sidecarSettings = {
     optional: true,
     placeholder: 'FILE',
     doc: 'file with the join token, read anew at each attempt',
+  },
+  x509PopCertificate: {
+    parse: parsePath,
+    optional: true,
+    placeholder: 'FILE',
+    doc: 'certificate (PEM, leaf first) of a PKI that the control plane trusts: shown instead of a join token',
+  },
+  x509PopKey: {
+    parse: parsePath,
+    optional: true,
+    placeholder: 'FILE',
+    doc: 'private key of that certificate, PKCS#8 PEM; it does not leave the machine',
+  },
+  kubernetesTokenFile: {
+    parse: parsePath,
+    optional: true,
+    placeholder: 'FILE',
+    doc: 'projected service account token for the audience of the control plane, such as /var/run/secrets/tokens/picket',
   },
   stateDir: {
     parse: parsePath,
@@ -155,6 +174,12 @@ export const sidecarSettings = {
     default: 'off',
     placeholder: 'off|unix',
     doc: 'unix: ask the kernel which process calls, and match unix:uid, unix:gid, unix:path and unix:sha256 selectors',
+  },
+  keyExchange: {
+    parse: parseKeyExchangeProfile,
+    default: DEFAULT_KEY_EXCHANGE,
+    placeholder: 'PROFILE',
+    doc: 'how TLS agrees on keys: hybrid-preferred (with ML-KEM where the peer can), hybrid-required, classical',
   },
   drainTimeout: {
     parse: parseDuration,
