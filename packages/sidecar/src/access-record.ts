@@ -19,7 +19,8 @@ export interface RequestRecord {
 }
 
 export interface RefusalRecord {
-  readonly kind: 'handshake' | 'malformed'
+  /** `revoked`: a live connection that the deny-list has ended. */
+  readonly kind: 'handshake' | 'malformed' | 'revoked'
   readonly direction: Direction
   readonly service: string
   readonly caller?: string

@@ -21,6 +21,10 @@ class FakeConnection implements LiveConnection {
     this.calls.push('drain')
   }
 
+  revoke(message: string): void {
+    this.calls.push(`revoke: ${message}`)
+  }
+
   destroy(): void {
     this.calls.push('destroy')
   }

@@ -10,6 +10,8 @@ export interface LiveConnection {
   readonly busy: boolean
   /** Lets the exchange in flight finish and closes. */
   drain(): void
+  /** The peer is on the deny-list: ends at once, the exchange in flight with it, and leaves a record. */
+  revoke(message: string): void
   destroy(): void
 }
 
@@ -23,7 +25,10 @@ export interface Connections extends Disposable {
   track(connection: LiveConnection): Disposable
   /** Drains the connections whose peer the predicate picks; returns how many. */
   drainWhere(picks: (peer: VerifiedPeer) => boolean): number
-  /** Drains the connections whose peer would not be let in any more; returns how many. */
+  /**
+   * Ends the connections whose peer would not be let in any more: at once where it is on the deny-list, else when the
+   * exchange in flight is over. Returns how many.
+   */
   reverify(bundles: BundleSource): number
   /** Drains all, waits until they are gone or `deadline` aborts, and destroys the rest. Returns exchanges cut off. */
   drain(deadline: AbortSignal): Promise<number>
@@ -70,7 +75,15 @@ class Registry implements Connections {
 
   reverify(bundles: BundleSource): number {
     const now = new Date(this.#clock.now())
-    return this.drainWhere((peer) => reverify(peer, bundles, now).kind === 'refused')
+    let ended = 0
+    for (const { connection } of this.#entries) {
+      const verdict = reverify(connection.peer, bundles, now)
+      if (verdict.kind === 'verified') continue
+      ended += 1
+      if (verdict.code === 'revoked') connection.revoke(verdict.message)
+      else connection.drain()
+    }
+    return ended
   }
 
   async drain(deadline: AbortSignal): Promise<number> {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { createUpstreamPool, DEFAULT_LIMITS, type HttpLimits, type UpstreamPool } from '@picket/http'
-import { createMtlsListener } from '@picket/mtls'
+import { createMtlsListener, type KeyExchangeProfile } from '@picket/mtls'
 import type { Clock, HostPort, Logger, Random } from '@picket/runtime'
 import type { AccessLog } from './access-log.ts'
 import { createConnections } from './connections.ts'
@@ -26,6 +26,7 @@ export interface InboundOptions {
   readonly service: () => string
   readonly limits?: Partial<HttpLimits>
   readonly maxConnections?: number
+  readonly keyExchange?: KeyExchangeProfile
 }
 
 /** Takes calls from verified peers, decides each by policy and forwards what is allowed to the app. Throws `MtlsError`. */
@@ -57,6 +58,7 @@ export async function startInbound(
       clientCertificate: 'required',
       alpn: ['http/1.1'],
       ...(options.maxConnections !== undefined && { maxConnections: options.maxConnections }),
+      ...(options.keyExchange !== undefined && { keyExchange: options.keyExchange }),
     },
     {
       connection(socket, peer) {

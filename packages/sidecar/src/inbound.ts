@@ -186,6 +186,19 @@ class InboundConnection implements ServerConnectionHandler, LiveConnection, Requ
     this.#connection.drain()
   }
 
+  revoke(message: string): void {
+    this.destroy()
+    this.#services.accessLog.refusal({
+      kind: 'revoked',
+      direction: 'inbound',
+      service: this.#service,
+      caller: this.peer.id.uri,
+      peer: this.#remote,
+      reason: 'revoked',
+      message,
+    })
+  }
+
   destroy(): void {
     this.#connection.destroy()
   }

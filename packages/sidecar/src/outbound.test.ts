@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { test } from 'node:test'
-import { parseSpiffeId, type BundleSource } from '@picket/identity'
+import { createBundleSource, createRevocationList, parseSpiffeId, type BundleSource } from '@picket/identity'
 import type { TestAuthority } from '@picket/identity/testing'
 import type { Endpoints } from '@picket/rpc'
 import {
@@ -36,6 +36,7 @@ async function startTestOutbound(
   const { path = '/gateway', ...rest } = options
   const svid = createWatch(authority.issueSvid(path))
   const endpoints = createWatch(known)
+  const bundles = createWatch<BundleSource>(authority.bundles)
   const metrics = createMetrics()
   const sink = createMemorySink()
   const deps = { clock: systemClock, random: systemRandom, logger: silentLogger }
@@ -44,7 +45,7 @@ async function startTestOutbound(
     { ...deps, metrics: createTrafficMetrics(metrics), accessLog },
     {
       svid,
-      bundles: createWatch<BundleSource>(authority.bundles),
+      bundles,
       policy: { engine: createWatch(undefined) },
       endpoints,
     },
@@ -52,6 +53,8 @@ async function startTestOutbound(
   )
   return {
     svid,
+    bundles,
+    metrics,
     endpoints,
     listener,
     address: listener.address,
@@ -244,4 +247,50 @@ test('draining answers what is under way and closes', async () => {
   assert.equal(await outbound.listener.drain(AbortSignal.timeout(5_000)), 0)
   assert.equal((await reply).body, 'late')
   await assert.rejects(callThrough(outbound.address), { code: 'ECONNREFUSED' })
+})
+
+test('a callee on the deny-list is called no more, not on a kept connection either; another is not touched', async () => {
+  await using app = await startTestApp()
+  await using inbound = await startTestInbound(app.address)
+  await using outbound = await startTestOutbound(inbound.authority, accountsAt(inbound.address))
+  const callee = (): RegExpExecArray | null =>
+    /picket_connections_total\{direction="inbound"\} (\d+)/.exec(inbound.metrics.render())
+  assert.equal((await callThrough(outbound.address)).status, 200)
+  const { bundle } = inbound.authority
+  const deny = (value: string): void =>
+    outbound.bundles.set(createBundleSource([bundle], createRevocationList([{ kind: 'spiffe-id', value }])))
+  deny('spiffe://bank.test/ledger')
+  assert.equal((await callThrough(outbound.address)).status, 200)
+  assert.equal(callee()?.[1], '1', 'the connection was kept')
+  deny(ACCOUNTS.uri)
+  assert.equal((await callThrough(outbound.address)).status, 502)
+  outbound.bundles.set(inbound.authority.bundles)
+  assert.equal((await callThrough(outbound.address)).status, 200)
+  assert.equal(app.requests.length, 3)
+})
+
+test('an answer under way from a callee that is put on the deny-list is cut off', async () => {
+  await using app = await startTestApp((_request, response) => void response.writeHead(200).write('first'))
+  await using inbound = await startTestInbound(app.address)
+  await using outbound = await startTestOutbound(inbound.authority, accountsAt(inbound.address))
+  const { host, port } = outbound.address
+  const request = httpRequest({ host, port, path: '/accounts/42', headers: { host: 'accounts.mesh' } }).end()
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  await once(response, 'data')
+  const cut = once(response, 'error').catch((thrown: unknown) => [thrown])
+  const list = createRevocationList([{ kind: 'spiffe-id', value: ACCOUNTS.uri }])
+  outbound.bundles.set(createBundleSource([inbound.authority.bundle], list))
+  assert.equal((((await cut) as unknown[])[0] as { code: string }).code, 'ECONNRESET')
+})
+
+test('the key exchange profile is kept to: a callee that knows no hybrid group is not called', async () => {
+  await using app = await startTestApp()
+  await using inbound = await startTestInbound(app.address, { keyExchange: 'classical' })
+  const { authority } = inbound
+  await using strict = await startTestOutbound(authority, accountsAt(inbound.address), {
+    keyExchange: 'hybrid-required',
+  })
+  assert.equal((await callThrough(strict.address)).status, 502)
+  await using lenient = await startTestOutbound(authority, accountsAt(inbound.address))
+  assert.equal((await callThrough(lenient.address)).status, 200)
 })

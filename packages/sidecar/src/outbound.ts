@@ -12,6 +12,7 @@ import {
   type ServerConnectionHandler,
   type UpstreamPool,
 } from '@picket/http'
+import type { KeyExchangeProfile } from '@picket/mtls'
 import { createDrain, isLoopback, type Clock, type HostPort, type Logger, type Random } from '@picket/runtime'
 import type { AccessLog } from './access-log.ts'
 import { connectionFields, decisionFields, type RequestRecord } from './access-record.ts'
@@ -43,6 +44,7 @@ export interface OutboundOptions {
   readonly listen: HostPort
   /** One service for the whole listener, or each request's by its Host, `NAME.mesh`. */
   readonly route: OutboundRoute | 'by-host'
+  readonly keyExchange?: KeyExchangeProfile
   /** This sidecar's own service, for the log. */
   readonly service: () => string
   readonly limits?: Partial<HttpLimits>
@@ -60,7 +62,7 @@ export async function startOutbound(
       `outbound: ${options.listen.host} is not a loopback address: others could call as this service`,
     )
   }
-  const directory = createUpstreamDirectory(deps, inputs)
+  const directory = createUpstreamDirectory(deps, inputs, options.keyExchange)
   const find = finderOf(options.route, directory)
   const ids = createRequestIds(deps.random)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }

@@ -28,6 +28,7 @@ test('each condition gives its reason, and listeners hear changes only', () => {
   policy.set({})
   appReachable.set(true)
   life.set('half')
+  life.set('critical')
   life.set('expired')
   life.set('fresh')
   readiness.drain()
@@ -36,6 +37,7 @@ test('each condition gives its reason, and listeners hear changes only', () => {
     'no_policy,app_unreachable',
     'app_unreachable',
     '',
+    'svid_expiring',
     'svid_expired',
     '',
     'draining',

@@ -4,7 +4,7 @@ import type { SvidLife } from './svid-life.ts'
 
 /** Why a sidecar is not ready. */
 export type ReadinessReason =
-  'no_svid' | 'svid_expired' | 'no_trust_bundle' | 'no_policy' | 'app_unreachable' | 'draining'
+  'no_svid' | 'svid_expired' | 'svid_expiring' | 'no_trust_bundle' | 'no_policy' | 'app_unreachable' | 'draining'
 
 /** What readiness follows. */
 export interface ReadinessConditions {
@@ -64,6 +64,7 @@ export function createReadiness(): Readiness {
 function reasonsOf({ life, svid, bundles, policy, appReachable }: ReadinessConditions): ReadinessReason[] {
   const table: readonly (readonly [ReadinessReason, boolean])[] = [
     ['svid_expired', life.value === 'expired'],
+    ['svid_expiring', life.value === 'critical'],
     ['no_trust_bundle', bundles.value.bundleFor(svid.value.id.trustDomain) === undefined],
     ['no_policy', policy !== undefined && policy.value === undefined],
     ['app_unreachable', appReachable?.value === false],
@@ -71,7 +72,12 @@ function reasonsOf({ life, svid, bundles, policy, appReachable }: ReadinessCondi
   return table.flatMap(([reason, applies]) => (applies ? [reason] : []))
 }
 
-/** True when the sidecar itself is ready and at most its app is missing: from then on an app may be started behind it. */
-export function isGuarding(reasons: readonly ReadinessReason[]): reasons is readonly 'app_unreachable'[] {
-  return reasons.every((reason) => reason === 'app_unreachable')
+/**
+ * True when the sidecar does its work, be its app missing or its SVID in its last tenth: from then on an app may be
+ * started behind it.
+ */
+export function isGuarding(
+  reasons: readonly ReadinessReason[],
+): reasons is readonly ('app_unreachable' | 'svid_expiring')[] {
+  return reasons.every((reason) => reason === 'app_unreachable' || reason === 'svid_expiring')
 }

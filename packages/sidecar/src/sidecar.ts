@@ -128,7 +128,7 @@ async function startParts(deps: Start, stack: AsyncDisposableStack, signal: Abor
   const life = stack.use(watchSvidLife(deps, inputs.svid))
   const policy = config.inbound && inputs.policy.engine
   readiness.follow({ ...inputs, life, policy, appReachable: probe?.reachable })
-  showGauges(metrics, inputs, readiness)
+  showGauges(deps, inputs, readiness)
   const tasks = stack.use(createTasks())
   const counts = createTrafficMetrics(metrics)
   const service = (): string => config.service ?? source.service()
@@ -143,6 +143,7 @@ async function startParts(deps: Start, stack: AsyncDisposableStack, signal: Abor
       notReadyReasons: readiness.value,
       requestsAllowed: counts.requestsAllowed,
       requestsDenied: counts.requestsDenied,
+      keyExchangeGroup: counts.keyExchangeGroup,
     }),
     reportOn: [readiness, inputs.policy.engine],
   })
@@ -159,11 +160,20 @@ function advertisedAt({ source }: SidecarConfig, inbound: HostPort | undefined):
   return { host, port: port === 0 ? inbound.port : port }
 }
 
-function showGauges(metrics: Metrics, { svid }: SidecarInputs, readiness: Readiness): void {
+function showGauges(
+  { metrics, clock }: Pick<Start, 'metrics' | 'clock'>,
+  { svid }: SidecarInputs,
+  readiness: Readiness,
+): void {
   const notAfter = metrics.gauge('picket_svid_not_after_seconds', 'When the SVID expires, in seconds since the epoch')
+  const budget = metrics.gauge(
+    'picket_outage_budget_seconds',
+    'How long the SVID still serves without the control plane',
+  )
   const ready = metrics.gauge('picket_ready', '1 while there is no reason against readiness')
   metrics.onRender(() => {
     notAfter.set(svid.value.notAfter.getTime() / 1000)
+    budget.set(Math.max(0, (svid.value.notAfter.getTime() - clock.now()) / 1000))
     ready.set(readiness.value.length === 0 ? 1 : 0)
   })
 }

@@ -58,11 +58,16 @@ async function openFiles(deps: SourceDeps, source: FileSource): Promise<Source> 
 async function openControlPlane(deps: SourceDeps, source: ControlPlaneSource, signal: AbortSignal): Promise<Source> {
   const policy = createPolicyStore()
   const agent = await openAgent({ ...deps, policy }, source, signal)
-  const { svid, resources } = agent
+  const { svid, resources, identities } = agent
   const inputs = { svid, bundles: resources.bundles, policy, endpoints: resources.endpoints }
   return {
     inputs,
-    workloads: ownSvidOnly(inputs),
+    workloads: {
+      identities,
+      bundles: resources.allBundles,
+      crl: resources.crl,
+      issueJwt: (id, audience, ending) => agent.issueJwt(id, audience, ending),
+    },
     service: () => resources.serviceConfig.value?.service.name ?? lastSegment(svid.value.id),
     start: (tasks, options) => agent.start(tasks, options),
     [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),

@@ -9,6 +9,10 @@ export interface TrafficMetrics {
   /** Inbound decisions since the start. */
   readonly requestsAllowed: number
   readonly requestsDenied: number
+  /** TLS key exchange group of the newest connection to another sidecar. */
+  readonly keyExchangeGroup: string | undefined
+  /** On a new connection to another sidecar. */
+  keysExchanged(group: string | undefined): void
   /** Once per exchange. */
   inbound(outcome: ExchangeOutcome, reason: DecisionReason): void
   outbound(outcome: ExchangeOutcome): void
@@ -39,6 +43,7 @@ export function createTrafficMetrics(metrics: Metrics): TrafficMetrics {
   decisions('policy_denied')
   let requestsAllowed = 0
   let requestsDenied = 0
+  let keyExchangeGroup: string | undefined
   return {
     get requestsAllowed() {
       return requestsAllowed
@@ -46,6 +51,10 @@ export function createTrafficMetrics(metrics: Metrics): TrafficMetrics {
     get requestsDenied() {
       return requestsDenied
     },
+    get keyExchangeGroup() {
+      return keyExchangeGroup
+    },
+    keysExchanged: (group) => void (keyExchangeGroup = group),
     inbound(outcome, reason) {
       if (reason === 'allowed') requestsAllowed += 1
       else requestsDenied += 1

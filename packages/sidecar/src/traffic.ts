@@ -51,7 +51,7 @@ export async function openTraffic(deps: TrafficDeps, inputs: SidecarInputs, opti
 
   async function openOutbound(listening: Listening, route: OutboundRoute | 'by-host'): Promise<HostPort> {
     const start = (listen: HostPort): Promise<TrafficListener> =>
-      startOutbound(deps, inputs, { listen, route, service })
+      startOutbound(deps, inputs, { listen, route, service, keyExchange: config.keyExchange })
     const listener = stack.use(await listenFor(listening, start))
     stack.defer(async () => void (await listener.drain(deadline)))
     return listener.address
@@ -85,7 +85,7 @@ async function openGate(
   const { inbound } = config
   if (!inbound) return undefined
   const open = (listen: HostPort): Promise<TrafficListener> =>
-    startInbound(deps, inputs, { listen, app: inbound.app, service })
+    startInbound(deps, inputs, { listen, app: inbound.app, service, keyExchange: config.keyExchange })
   return listenFor({ setting: 'inbound', address: inbound.listen }, (listen) =>
     openInboundGate({ ...deps, life, open }, listen),
   )

@@ -1,9 +1,9 @@
-import type { SpiffeId } from '@picket/identity'
-import { createDialer } from '@picket/mtls'
+import type { BundleSource, SpiffeId } from '@picket/identity'
+import { createDialer, type KeyExchangeProfile } from '@picket/mtls'
 import type { Endpoints } from '@picket/rpc'
-import type { Clock, HostPort, Logger, Random } from '@picket/runtime'
+import type { HostPort } from '@picket/runtime'
 import type { SidecarInputs } from './inputs.ts'
-import { createUpstreamService, type UpstreamService } from './upstream-service.ts'
+import { createUpstreamService, type UpstreamService, type UpstreamServiceDeps } from './upstream-service.ts'
 
 /** The services that calls can go to, kept in step with the endpoints, the SVID and the trust bundles. */
 export interface UpstreamDirectory extends AsyncDisposable {
@@ -14,10 +14,11 @@ export interface UpstreamDirectory extends AsyncDisposable {
 }
 
 export function createUpstreamDirectory(
-  deps: { clock: Clock; random: Random; logger: Logger },
+  deps: Omit<UpstreamServiceDeps, 'dialer'>,
   { svid, bundles, endpoints }: SidecarInputs,
+  keyExchange?: KeyExchangeProfile,
 ): UpstreamDirectory {
-  const dialer = createDialer({ svid, bundles, clock: deps.clock })
+  const dialer = createDialer({ svid, bundles, clock: deps.clock }, keyExchange ? { keyExchange } : {})
   const services = new Map<string, UpstreamService>()
   const fixed: UpstreamService[] = []
   const create = (name: string, spiffeId: SpiffeId): UpstreamService =>
@@ -47,8 +48,12 @@ export function createUpstreamDirectory(
     for (const service of [...services.values(), ...fixed]) service.renew()
   }
 
+  function reverify(next: BundleSource): void {
+    for (const service of [...services.values(), ...fixed]) service.reverify(next)
+  }
+
   follow(endpoints.value)
-  const subscriptions = [endpoints.subscribe(follow), svid.subscribe(renew), bundles.subscribe(renew)]
+  const subscriptions = [endpoints.subscribe(follow), svid.subscribe(renew), bundles.subscribe(reverify)]
   return {
     find: (name) => services.get(name),
     addStatic(name, address, spiffeId) {

@@ -1,17 +1,24 @@
+import type { Socket } from 'node:net'
 import { createUpstreamPool, type UpstreamPool } from '@picket/http'
-import type { SpiffeId } from '@picket/identity'
-import type { Dialer } from '@picket/mtls'
+import type { BundleSource, SpiffeId } from '@picket/identity'
+import { reverify, type Dialer, type VerifiedPeer } from '@picket/mtls'
 import { formatHostPort, type Clock, type HostPort, type Logger, type Random } from '@picket/runtime'
 import { createBalancer, type Balancer, type Endpoint } from './balancer.ts'
 import { watchExpiry } from './peer-expiry.ts'
+import type { TrafficMetrics } from './traffic-metrics.ts'
 
 /** A service that the app may call: where it is, who must answer there, and the connections to it. */
 export interface UpstreamService extends AsyncDisposable {
   readonly name: string
   readonly spiffeId: SpiffeId
   setAddresses(addresses: readonly HostPort[]): void
-  /** Connections made from now on show the newest SVID and trust the newest bundle. */
+  /** Connections made from now on show the newest SVID. */
   renew(): void
+  /**
+   * Ends the connections whose callee is on the deny-list, at once, and takes no new call to those whose callee does not
+   * verify any more; the others are not touched.
+   */
+  reverify(bundles: BundleSource): void
   pick(): Endpoint<UpstreamPool> | undefined
 }
 
@@ -20,6 +27,7 @@ export interface UpstreamServiceDeps {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  readonly metrics: Pick<TrafficMetrics, 'keysExchanged'>
 }
 
 const POOL = {
@@ -36,6 +44,7 @@ export function createUpstreamService(deps: UpstreamServiceDeps, name: string, s
   const { clock } = deps
   const pools = new Map<string, UpstreamPool>()
   const retired = new Map<UpstreamPool, Disposable>()
+  const live: LiveUpstreams = new Map()
   const balancer: Balancer<UpstreamPool> = createBalancer(deps)
 
   function retire(pool: UpstreamPool): void {
@@ -58,10 +67,21 @@ export function createUpstreamService(deps: UpstreamServiceDeps, name: string, s
         retire(pool)
       }
       for (const [key, address] of wanted)
-        if (!pools.has(key)) pools.set(key, createPool(deps, name, address, spiffeId))
+        if (!pools.has(key)) pools.set(key, createPool(deps, live, { name, address, spiffeId }))
       balancer.update(pools)
     },
     renew: () => pools.forEach((pool) => pool.renew()),
+    reverify(bundles) {
+      const now = new Date(clock.now())
+      for (const [socket, peer] of live) {
+        const verdict = reverify(peer, bundles, now)
+        if (verdict.kind === 'verified') continue
+        const { code, message } = verdict
+        deps.logger.warn('connection ends: its callee is refused now', { service: name, code, message })
+        if (code === 'revoked') socket.destroy()
+        else for (const pool of pools.values()) pool.renew()
+      }
+    },
     pick: () => balancer.pick(),
     async [Symbol.asyncDispose]() {
       for (const end of retired.values()) end[Symbol.dispose]()
@@ -70,15 +90,17 @@ export function createUpstreamService(deps: UpstreamServiceDeps, name: string, s
   }
 }
 
+/** Verified connections and who answered on them. */
+type LiveUpstreams = Map<Socket, VerifiedPeer>
+
 /**
  * Mutual TLS connections to one address, whose peer must be exactly `spiffeId`: checked after the handshake and before
  * the first byte. A connection does not outlive the SVID that its peer showed; shortly before, new ones take its place.
  */
 function createPool(
-  { dialer, clock, logger }: UpstreamServiceDeps,
-  name: string,
-  address: HostPort,
-  spiffeId: SpiffeId,
+  { dialer, clock, logger, metrics }: UpstreamServiceDeps,
+  live: LiveUpstreams,
+  { name, address, spiffeId }: { readonly name: string; readonly address: HostPort; readonly spiffeId: SpiffeId },
 ): UpstreamPool {
   const pool = createUpstreamPool(
     {
@@ -93,10 +115,16 @@ function createPool(
           logger.warn('upstream peer is refused', { service: name, address: formatHostPort(address), code, message })
           return { flag: 'upstream_untrusted', message: `${code}: ${message}` }
         }
-        const notAfter = dialer.peerOf(socket)?.notAfter ?? new Date(0)
+        const peer = dialer.peerOf(socket)
+        if (peer) live.set(socket, peer)
+        metrics.keysExchanged(dialer.groupOf(socket))
+        const notAfter = peer?.notAfter ?? new Date(0)
         const on = { lastCall: () => pool.renew(), end: () => void socket.destroy() }
         const expiry = watchExpiry(clock, notAfter, on)
-        socket.once('close', () => expiry[Symbol.dispose]())
+        socket.once('close', () => {
+          live.delete(socket)
+          expiry[Symbol.dispose]()
+        })
         return undefined
       },
     },
