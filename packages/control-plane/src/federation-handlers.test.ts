@@ -104,6 +104,31 @@ suite('federation', () => {
     assert.deepEqual(bench.clock.pendingMs, [])
   })
 
+  test('tells which domains entries federate with in vain', async () => {
+    await using store = openTestStore()
+    const bench = await new TestFederation(store).start()
+    await bench.establish()
+    const named = (...names: string[]): void => {
+      const federatedNames = (): Promise<string[]> => Promise.resolve(names)
+      Object.assign(store, { federatedNames })
+    }
+    named('other.test', 'partner.test')
+    const [other, partnerItem, ...rest] = await bench.federation.handlers.list(caller)
+    assert.deepEqual(
+      [other?.trustDomain, other?.hasBundle, other?.failureCode],
+      ['other.test', false, 'no-relationship'],
+    )
+    assert.deepEqual([partnerItem?.trustDomain, partnerItem?.hasBundle, rest], ['partner.test', true, []])
+    const missing = async (): Promise<string | undefined> => {
+      bench.metrics.render()
+      await settle()
+      return /picket_federation_missing_bundles (\d+)/.exec(bench.metrics.render())?.[1]
+    }
+    assert.equal(await missing(), '1')
+    named('partner.test')
+    assert.equal(await missing(), '0')
+  })
+
   test('records who changed what', async () => {
     await using store = openTestStore()
     const bench = await new TestFederation(store).start()

@@ -24,6 +24,7 @@ import {
   createMember,
   fromStored,
   toMessage,
+  toMissing,
   toStored,
   type Member,
   type RelationshipStore,
@@ -67,7 +68,7 @@ export class FederationKeeper {
   constructor(deps: FederationDeps, minPollMs: number) {
     this.#deps = deps
     this.#minPollMs = minPollMs
-    this.#metrics = createFederationMetrics(deps.metrics, () => this.#members.values())
+    this.#metrics = createFederationMetrics(deps, () => this.#members.values())
     this.#source = {
       bundleFor: ({ name }) =>
         name === deps.own.value.trustDomain.name ? deps.own.value : this.#members.get(name)?.bundle,
@@ -125,9 +126,13 @@ export class FederationKeeper {
     return toMessage(kept)
   }
 
-  list(): readonly Relationship[] {
-    const names = [...this.#members.keys()].sort()
-    return names.map((name) => toMessage(this.#members.get(name)!))
+  /** With the domains that entries federate with although there is no relationship: they are served without. */
+  async list(): Promise<readonly Relationship[]> {
+    const names = new Set([...this.#members.keys(), ...(await this.#deps.store.federatedNames())])
+    return [...names].sort().map((name) => {
+      const kept = this.#members.get(name)
+      return kept ? toMessage(kept) : toMissing(name)
+    })
   }
 
   /** Fetches, or waits for the fetch that is under way. */

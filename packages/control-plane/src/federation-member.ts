@@ -32,6 +32,8 @@ export interface RelationshipStore {
   saveFederatedBundle(trustDomain: string, bundle: string, fetchedAtMs: number): Promise<void>
   deleteRelationship(trustDomain: string): Promise<void>
   loadRelationships(): Promise<readonly StoredRelationship[]>
+  /** The trust domains that any entry federates with. */
+  federatedNames(): Promise<readonly string[]>
 }
 
 export function createMember(relationship: FederationRelationship, bundle?: TrustBundle, fetchedAtMs = 0): Member {
@@ -63,6 +65,25 @@ export function toMessage({ relationship, bundle, fetchedAtMs, nextFetchAtMs, fa
     nextFetchAtMs,
     failureCode: failure?.code ?? '',
     failureMessage: failure?.message ?? '',
+  }
+}
+
+/** A domain that entries federate with, and nobody said from where its bundle comes. */
+export function toMissing(trustDomain: string): Relationship {
+  return {
+    trustDomain,
+    url: '',
+    profile: '',
+    endpointSpiffeId: '',
+    hasBundle: false,
+    sequence: '0',
+    refreshHintSeconds: 0,
+    x509Authorities: 0,
+    jwtAuthorities: 0,
+    fetchedAtMs: 0,
+    nextFetchAtMs: 0,
+    failureCode: 'no-relationship',
+    failureMessage: 'entries federate with it, but it has no bundle endpoint: picket federation set',
   }
 }
 

@@ -1,7 +1,7 @@
 import type { SkippedKey } from '@picket/identity'
-import type { Metrics } from '@picket/runtime'
+import { messageOf, type Logger, type Metrics } from '@picket/runtime'
 import type { FetchFailureCode } from './federation-failure.ts'
-import type { Member } from './federation-member.ts'
+import type { Member, RelationshipStore } from './federation-member.ts'
 
 export interface FederationMetrics {
   failed(trustDomain: string, code: FetchFailureCode): void
@@ -9,8 +9,16 @@ export interface FederationMetrics {
   skipped(trustDomain: string, reason: SkippedKey): void
 }
 
+interface MetricsDeps {
+  readonly metrics: Metrics
+  readonly store: Pick<RelationshipStore, 'federatedNames'>
+  readonly logger: Logger
+}
+
 /** One series to each relationship; the names come from the operator, so their number has a bound. */
-export function createFederationMetrics(metrics: Metrics, members: () => Iterable<Member>): FederationMetrics {
+export function createFederationMetrics(deps: MetricsDeps, members: () => Iterable<Member>): FederationMetrics {
+  const { metrics } = deps
+  measureMissing(deps, members)
   const known = new Set<string>()
   metrics.onRender(() => {
     const gone = new Set(known)
@@ -32,6 +40,21 @@ export function createFederationMetrics(metrics: Metrics, members: () => Iterabl
       metrics.counter('picket_federation_skipped_keys_total', help, { trust_domain: name, reason }).add()
     },
   }
+}
+
+/** The store answers later than a scrape may wait, so what is shown is what the scrape before found out. */
+function measureMissing({ metrics, store, logger }: MetricsDeps, members: () => Iterable<Member>): void {
+  const help = 'Trust domains that entries federate with and whose bundle is not held, as of the scrape before'
+  const missing = metrics.gauge('picket_federation_missing_bundles', help)
+  const count = async (): Promise<void> => {
+    const held = new Set(
+      [...members()].flatMap(({ relationship, bundle }) => (bundle ? relationship.trustDomain.name : [])),
+    )
+    missing.set((await store.federatedNames()).filter((name) => !held.has(name)).length)
+  }
+  metrics.onRender(() => {
+    count().catch((thrown: unknown) => logger.warn('federated domains are not counted', { error: messageOf(thrown) }))
+  })
 }
 
 /** NaN for a relationship that is no more: a series cannot be taken back, and no alert compares with NaN. */

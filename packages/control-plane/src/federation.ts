@@ -36,7 +36,7 @@ export async function createFederation(deps: FederationDeps, minPollMs: number):
     handlers: {
       set: (request, caller) => answer(keeper.set(request, nameOf(caller))),
       delete: (trustDomain, caller) => answer(keeper.delete(trustDomain, nameOf(caller))),
-      list: async () => keeper.list(),
+      list: () => keeper.list(),
       refresh: (trustDomain) => answer(keeper.refresh(trustDomain)),
     },
     [Symbol.asyncDispose]: () => keeper.stop(),

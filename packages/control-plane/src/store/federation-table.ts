@@ -11,7 +11,14 @@ export function createFederationTable(database: DatabaseSync): RelationshipStore
   const saveBundle = database.prepare('UPDATE federation SET bundle = ?, fetched_at_ms = ? WHERE trust_domain = ?')
   const remove = database.prepare('DELETE FROM federation WHERE trust_domain = ?')
   const all = database.prepare('SELECT * FROM federation ORDER BY trust_domain')
+  const named = database.prepare(`
+    SELECT DISTINCT value AS name
+    FROM (SELECT DISTINCT federates_with FROM entries WHERE federates_with <> '[]'), json_each(federates_with)
+    ORDER BY name`)
   return {
+    async federatedNames() {
+      return named.all().map((row) => row['name'] as string)
+    },
     async saveRelationship({ trustDomain, url, profile, endpointId, bundle, fetchedAtMs }, { atMs, by }) {
       save.run(trustDomain, url, profile, endpointId, bundle ?? null, fetchedAtMs, atMs, by)
     },

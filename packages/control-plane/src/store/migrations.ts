@@ -128,6 +128,8 @@ export const MIGRATIONS: readonly Migration[] = [
         set_at_ms     INTEGER NOT NULL,
         set_by        TEXT NOT NULL
       ) STRICT, WITHOUT ROWID;
+      -- Which domains any entry federates with, without a look at the entries that do with none.
+      CREATE INDEX entries_federated ON entries (federates_with) WHERE federates_with <> '[]';
     `,
   },
   {
