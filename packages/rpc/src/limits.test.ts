@@ -23,19 +23,28 @@ suite('limits', () => {
     const clock = new FakeClock()
     const limiter = createCallLimiter(clock)
     const enter = (key: string): void => limiter.enter('Certificates/Attest', key)[Symbol.dispose]()
-    for (let call = 0; call < 200; call++) enter('10.0.0.1')
+    for (let call = 0; call < 2000; call++) enter('10.0.0.1')
     assert.throws(() => enter('10.0.0.1'), { code: 'ERR_RPC_EXHAUSTED', retryable: true })
     enter('10.0.0.2')
-    await clock.advance(100)
+    await clock.advance(5)
     enter('10.0.0.1')
   })
 
   test('no more calls that sign run at one time than the table allows, and one that ends makes room', () => {
     const limiter = createCallLimiter(new FakeClock())
-    const running = Array.from({ length: 64 }, (_, index) => limiter.enter('Certificates/Attest', `host-${index}`))
-    assert.throws(() => limiter.enter('Certificates/Attest', 'another'), { code: 'ERR_RPC_EXHAUSTED' })
+    const running = Array.from({ length: 256 }, (_, index) => limiter.enter('Certificates/Attest', `host-${index}`))
+    assert.throws(() => limiter.enter('Certificates/Attest', 'another'), {
+      code: 'ERR_RPC_EXHAUSTED',
+      retryAfterMs: 500,
+    })
     running[0]?.[Symbol.dispose]()
     limiter.enter('Certificates/Attest', 'another')
+  })
+
+  test('says how long until there is room again', () => {
+    const limiter = createCallLimiter(new FakeClock())
+    for (let call = 0; call < 2000; call++) limiter.enter('Certificates/Issue', 'gateway')[Symbol.dispose]()
+    assert.throws(() => limiter.enter('Certificates/Issue', 'gateway'), { retryAfterMs: 2 })
   })
 
   test('methods without a row are not limited', () => {

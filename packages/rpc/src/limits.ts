@@ -26,19 +26,23 @@ export interface Rate {
   readonly burst: number
 }
 
-/** The calls that sign: how many per caller, and how many at one time over all callers. */
+/**
+ * The calls that sign. A rate is one caller's: an identity's by name from wherever it calls, and an address's for those
+ * who have none yet, behind which a whole site may stand. They are sized for a fleet that is made new at once; what
+ * protects the control plane from all callers together is the number of calls at one time.
+ */
 const CALL_RATES: Partial<Record<Method, Rate & { readonly concurrent: number }>> = {
-  'Certificates/Challenge': { perSecond: 20, burst: 200, concurrent: 64 },
-  'Certificates/Attest': { perSecond: 20, burst: 200, concurrent: 64 },
-  'Certificates/Issue': { perSecond: 50, burst: 500, concurrent: 128 },
-  'Certificates/IssueJwt': { perSecond: 50, burst: 500, concurrent: 128 },
+  'Certificates/Challenge': { perSecond: 200, burst: 2000, concurrent: 256 },
+  'Certificates/Attest': { perSecond: 200, burst: 2000, concurrent: 256 },
+  'Certificates/Issue': { perSecond: 500, burst: 2000, concurrent: 1024 },
+  'Certificates/IssueJwt': { perSecond: 500, burst: 2000, concurrent: 1024 },
 }
 
 /** Callers whose rate is remembered at one time; the longest silent is forgotten first. */
 const REMEMBERED_CALLERS = 10_000
 
-/** When all places are taken: about the time that the calls in them need. */
-const BUSY_RETRY_MS = 100
+/** When all places are taken: about the time that the calls in them need. Callers add a random part of their own. */
+const BUSY_RETRY_MS = 500
 
 export interface TokenBucket {
   /** False: over the rate. */

@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
-import type { VerifiedPeer } from '@picket/mtls'
+import type { BundleSource } from '@picket/identity'
+import { reverify, type VerifiedPeer } from '@picket/mtls'
 import { createDrain, type Clock, type Logger } from '@picket/runtime'
 import { LIMITS } from './limits.ts'
 
@@ -7,6 +8,8 @@ export interface PeerRegistry {
   /** False: one connection without a certificate too many; it has been closed. */
   enter(socket: TLSSocket, peer: VerifiedPeer | undefined): boolean
   readonly peerOf: (remote: string) => VerifiedPeer | undefined
+  /** Ends the connections whose peer would not be let in any more; from now on nobody is behind them. */
+  reverify(bundles: BundleSource): void
   /** Resolves when no connection is left, or `deadline` aborts. */
   drain(deadline: AbortSignal): Promise<number>
 }
@@ -40,6 +43,16 @@ export function createPeerRegistry({ clock, logger }: { clock: Clock; logger: Lo
       return true
     },
     peerOf: (remote) => connections.get(remote)?.peer,
+    reverify(bundles) {
+      const now = new Date(clock.now())
+      for (const [remote, { socket, peer }] of connections) {
+        const verdict = peer && reverify(peer, bundles, now)
+        if (verdict?.kind !== 'refused') continue
+        logger.warn('connection ends: its peer is refused now', { remote, caller: peer!.id.uri, code: verdict.code })
+        connections.delete(remote)
+        socket.destroy()
+      }
+    },
     drain: (deadline) => open.drain(deadline),
   }
 }

@@ -83,6 +83,27 @@ suite('certificates', () => {
     assert.deepEqual(callers, [first.chain[0]?.serialNumber, second.chain[0]?.serialNumber])
   })
 
+  test('a caller that is put on the deny-list is out at once, its stream with it, and does not come back', async () => {
+    await using controlPlane = await startTestControlPlane()
+    const { authority, bundles } = controlPlane
+    const [revoked, other] = [controlPlane.client('/payments'), controlPlane.client('/ledger')]
+    const [ending, staying] = [revoked, other].map((client) => client.sync(new AbortController().signal))
+    await Promise.all([ending, staying].map((stream) => new Promise<void>((resolve) => stream!.onOpen(resolve))))
+    const list = createRevocationList([{ kind: 'spiffe-id', value: 'spiffe://bank.test/payments' }])
+    bundles.set(createBundleSource([authority.bundle], list))
+    assert.equal((await ending!.closed)?.code, 'ERR_RPC_UNAVAILABLE')
+    assert.equal(await outcomeOf(revoked.issue({ csr: CSR })), 'ERR_RPC_UNAVAILABLE')
+    assert.equal(await outcomeOf(other.issue({ csr: CSR })), 'ok')
+    assert.equal(await Promise.race([staying!.closed, systemClock.sleep(50).then(() => 'open')]), 'open')
+  })
+
+  test('calls that were refused are counted by method and code', async () => {
+    await using controlPlane = await startTestControlPlane()
+    await outcomeOf(controlPlane.client().issue({ csr: CSR }))
+    const counted = /picket_rpc_refused_total\{method="Certificates\/Issue",code="ERR_RPC_UNAUTHENTICATED"\} 1/
+    assert.match(controlPlane.metrics.render(), counted)
+  })
+
   suite('after a change of the bundles', () => {
     const connect = async (context: TestContext) => {
       const controlPlane = await startTestControlPlane()

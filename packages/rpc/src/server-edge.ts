@@ -6,7 +6,7 @@ import {
 } from '@grpc/grpc-js'
 import type { TrustDomain } from '@picket/identity'
 import type { VerifiedPeer } from '@picket/mtls'
-import { codeOf, messageOf, type Clock, type Logger } from '@picket/runtime'
+import { codeOf, messageOf, type Clock, type Logger, type Metrics } from '@picket/runtime'
 import { admitCaller, type Caller } from './caller.ts'
 import {
   toWire,
@@ -33,6 +33,7 @@ import { encodeStatus } from './status.ts'
 export interface EdgeDeps {
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics?: Metrics
   readonly trustDomain: TrustDomain
   readonly limiter: CallLimiter
   /** The verified other end of the live connection that comes from `remote`. */
@@ -116,6 +117,8 @@ function rateKey({ id, remote }: Caller): string {
 
 /** One record and the status for the wire. */
 function refuse(deps: EdgeDeps, method: Method, remote: string, thrown: unknown): ReturnType<typeof encodeStatus> {
+  const refusal = thrown instanceof RpcError ? thrown.code : 'ERR_RPC_INTERNAL'
+  deps.metrics?.counter('picket_rpc_refused_total', 'Calls that were not answered', { method, code: refusal }).add()
   const fields = { method, remote, caller: deps.peerOf(remote)?.id.uri, error: messageOf(thrown) }
   if (thrown instanceof RpcError)
     deps.logger.info('call refused', { ...fields, code: thrown.code, reason: thrown.reason })

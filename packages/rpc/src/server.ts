@@ -1,7 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { BundleSource, TrustDomain, X509Svid } from '@picket/identity'
 import { createMtlsListener, type KeyExchangeProfile } from '@picket/mtls'
-import { formatHostPort, type Clock, type HostPort, type Logger, type Watch } from '@picket/runtime'
+import { formatHostPort, type Clock, type HostPort, type Logger, type Metrics, type Watch } from '@picket/runtime'
 import { HealthImplementation } from 'grpc-health-check'
 import { methodDefinition, type Definition, type Method } from './contract.ts'
 import type { ControlPlaneHandlers, SyncServerStream } from './handlers.ts'
@@ -23,6 +23,7 @@ export interface ControlPlaneServerDeps {
   readonly bundles: Watch<BundleSource>
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics?: Metrics
 }
 
 export interface ControlPlaneServerOptions {
@@ -84,10 +85,12 @@ export async function startControlPlaneServer(
     },
   )
 
+  const rebundled = deps.bundles.subscribe((bundles) => peers.reverify(bundles))
   return {
     address: listener.address,
     setServing: (serving) => health.setStatus('', serving ? 'SERVING' : 'NOT_SERVING'),
     async [Symbol.asyncDispose]() {
+      rebundled[Symbol.dispose]()
       health.setStatus('', 'NOT_SERVING')
       listener.stopAccepting()
       const stopping = new RpcError('ERR_RPC_UNAVAILABLE', 'the control plane is stopping')

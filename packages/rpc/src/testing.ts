@@ -1,7 +1,16 @@
 import { Client } from '@grpc/grpc-js'
 import { createTestAuthority, type TestAuthority, type TestSvidOptions } from '@picket/identity/testing'
-import { createWatch, formatHostPort, systemClock, type Clock } from '@picket/runtime'
+import type { BundleSource } from '@picket/identity'
 import { DEFAULT_KEY_EXCHANGE } from '@picket/mtls'
+import {
+  createMetrics,
+  createWatch,
+  formatHostPort,
+  systemClock,
+  type Clock,
+  type Metrics,
+  type WatchSource,
+} from '@picket/runtime'
 import { createRecordingLogger, type LogEntry } from '@picket/runtime/testing'
 import { controlPlaneId } from './caller.ts'
 import { connectControlPlane } from './client.ts'
@@ -163,6 +172,9 @@ export type HandlerOverrides = Partial<Omit<ControlPlaneHandlers, 'admin'>> & {
 export interface TestControlPlane extends AsyncDisposable {
   readonly authority: TestAuthority
   readonly server: ControlPlaneServer
+  /** Of both ends. */
+  readonly bundles: WatchSource<BundleSource>
+  readonly metrics: Metrics
   readonly log: readonly LogEntry[]
   /** A client with an SVID for `path`, or with none. Disposed of with the rest. */
   client(path?: string, options?: TestSvidOptions & { readonly issuer?: TestAuthority }): ControlPlaneClient
@@ -180,10 +192,11 @@ export async function startTestControlPlane(
   const stack = new AsyncDisposableStack()
   const clock = options.clock ?? systemClock
   const svid = (options.serverIssuer ?? authority).issueSvid(options.serverPath ?? '/picket/control-plane')
-  const bundles = createWatch(authority.bundles)
+  const bundles = createWatch<BundleSource>(authority.bundles)
+  const metrics = createMetrics()
   const server = stack.use(
     await startControlPlaneServer(
-      { svid: createWatch(svid), bundles, clock, logger },
+      { svid: createWatch(svid), bundles, clock, logger, metrics },
       { address: { host: '127.0.0.1', port: 0 }, trustDomain: authority.trustDomain, drainTimeoutMs: 500 },
       {
         ...HANDLERS,
@@ -195,6 +208,8 @@ export async function startTestControlPlane(
   return {
     authority,
     server,
+    bundles,
+    metrics,
     log: logger.entries,
     client(path, svidOptions = {}) {
       const own = path === undefined ? undefined : (svidOptions.issuer ?? authority).issueSvid(path, svidOptions)
