@@ -161,6 +161,14 @@ test('secrets that only the sidecar needs do not reach the app', () => {
   assert.equal(own.PICKET_JOIN_TOKEN, 'hunter2')
 })
 
+test('the app is told where its Workload API is', () => {
+  const admin = { host: '127.0.0.1', port: 7490 }
+  const workloads = { workloadApi: '/run/picket/payments.sock', workloadApiTcp: undefined }
+  const addresses = { inbound: undefined, outbound: [], outboundListener: undefined, admin, ...workloads }
+  const environment = appEnvironment({}, { app: undefined }, { addresses })
+  assert.deepEqual(environment, { SPIFFE_ENDPOINT_SOCKET: 'unix:///run/picket/payments.sock' })
+})
+
 test('wrong settings mean 2, and no app either', async () => {
   const { code, err } = await runToEnd('process.exit(9)', ['--drain-timeout', 'soon'])
   assert.equal(code, 2)

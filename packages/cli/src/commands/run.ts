@@ -105,6 +105,7 @@ export function appEnvironment(
   }
   give('PICKET_APP', app)
   give('PICKET_OUTBOUND', addresses.outboundListener)
+  if (addresses.workloadApi !== undefined) environment['SPIFFE_ENDPOINT_SOCKET'] = `unix://${addresses.workloadApi}`
   for (const { route, address } of addresses.outbound) {
     const service = route.kind === 'service' ? route.service : (route.spiffeId.path.split('/').at(-1) ?? '')
     give(`PICKET_OUTBOUND_${service.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`, address)
