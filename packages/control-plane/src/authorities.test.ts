@@ -92,7 +92,7 @@ suite('the steps of a rotation, one by one', () => {
     const unused = { code: 'ERR_RPC_PRECONDITION', reason: 'ERR_ROTATION_LAGGARDS' }
     await assert.rejects(plane.operator.authorities.revoke(request), unused)
     await plane.operator.authorities.taint(request)
-    await eventually(() => sidecar.rotations === 1)
+    await eventually(() => sidecar.rotations >= 1)
     await assert.rejects(plane.operator.authorities.revoke(request), unused)
     const renewed = await renew(plane, svid)
     assert.equal(renewed.chain[0]!.authorityKeyId, fresh)
@@ -156,7 +156,7 @@ suite('a whole rotation', () => {
     const before = await statusOf(plane)
     const begun = await plane.operator.authorities.rotate({ ...ORDER, algorithm: 'ml-dsa-44' })
     assert.equal(begun.rotation?.reason, 'ordered')
-    await eventually(() => sidecar.rotations === 1)
+    await eventually(() => sidecar.rotations >= 1)
     report(sidecar, await renew(plane, svid))
     const after = await untilDone(plane)
     assert.equal(after.svidAlgorithm, 'ml-dsa-44')
@@ -195,7 +195,7 @@ suite('a whole rotation', () => {
     // Nobody else is heard of, but sidecars may still be coming back: an order with a deadline need not wait for that.
     const urgent = await plane.operator.authorities.rotate({ ...ORDER, emergency: true, deadlineSeconds: 1 })
     assert.notEqual(urgent.rotation?.id, begun?.id)
-    await eventually(() => back.rotations === 1)
+    await eventually(() => back.rotations >= 1)
     report(back, await renew(plane, svid))
     await untilDone(plane)
   })

@@ -47,8 +47,9 @@ export function createSidecarFacts(sources: SidecarFactsSources, clock: Pick<Clo
   let present = new Map<string, RotatingSidecar>()
   const gone = new Map<string, { readonly sidecar: RotatingSidecar; readonly untilMs: number }>()
 
-  /** Called in the turn of the change, in which authorities and bundle are in step. */
-  function remember({ revision }: { readonly revision: string }): void {
+  /** Bundle and authorities change in one turn, one after the other: at its end they are in step. */
+  function remember(): void {
+    const { revision } = trustBundle.value
     revisions.delete(revision)
     revisions.set(revision, new Set(authorities.value.map(({ keyId }) => keyId)))
     for (const oldest of revisions.keys()) {
@@ -85,9 +86,9 @@ export function createSidecarFacts(sources: SidecarFactsSources, clock: Pick<Clo
     awaitedUntilMs,
   })
 
-  remember(trustBundle.value)
+  remember()
   const subscriptions = new DisposableStack()
-  subscriptions.use(trustBundle.subscribe(remember))
+  subscriptions.use(trustBundle.subscribe(() => queueMicrotask(remember)))
   subscriptions.use(sidecars.changed.subscribe(look))
   return {
     read() {
