@@ -1,3 +1,4 @@
+import type { TrustDomain } from '@picket/identity'
 import type { AdminClient, Entry } from '@picket/rpc'
 import { formatDuration } from '@picket/runtime'
 import type { Command } from 'commander'
@@ -13,6 +14,8 @@ interface CreateOptions {
   readonly ttl: number
   readonly dns: readonly string[]
   readonly service: string
+  readonly hint: string
+  readonly federatesWith: readonly string[]
 }
 
 export function configureEntry(command: Command, context: CliContext): void {
@@ -24,7 +27,7 @@ export function configureEntry(command: Command, context: CliContext): void {
 function configureCreate(command: Command, context: CliContext): void {
   command
     .description('say which facts lead to which SPIFFE ID')
-    .argument('<SPIFFE_ID>', 'spiffe://TRUST_DOMAIN/PATH, or /PATH in the own trust domain')
+    .argument('<SPIFFE_ID>', 'spiffe://TRUST_DOMAIN/PATH or /PATH, with {type.name} for the value of an attested fact')
     .requiredOption(
       '--selector <TYPE:VALUE>',
       'fact that must be attested, all of them (repeatable)',
@@ -33,17 +36,25 @@ function configureCreate(command: Command, context: CliContext): void {
     .option('--ttl <DURATION>', "lifetime of the SVIDs (default: the control plane's)", usage(parseTtlSeconds), 0)
     .option('--dns <NAME>', 'DNS name in the certificate (repeatable)', usageList(String), [])
     .option('--service <NAME>', 'name in the mesh, NAME.mesh (default: the last part of the path)', '')
-    .action(async (id: string, { selector, ttl, dns, service }: CreateOptions, self: Command) => {
+    .option('--hint <TEXT>', 'told to the workload beside the identity, to choose one of several by', '')
+    .option(
+      '--federates-with <NAME>',
+      'trust domain whose bundle the workload gets (repeatable)',
+      usageList(String),
+      [],
+    )
+    .action(async (id: string, options: CreateOptions, self: Command) => {
+      const { selector, ttl, dns, service, hint, federatesWith } = options
       const entry = await asOperator(self, context, ({ admin, trustDomain }) => {
-        const spiffeId = parseIdArgument(id, trustDomain).uri
+        const spiffeId = id.includes('{') ? toTemplate(id, trustDomain) : parseIdArgument(id, trustDomain).uri
         return admin.createEntry({
           spiffeId,
           selectors: selector,
           ttlSeconds: ttl,
           dnsNames: dns,
           service,
-          hint: '',
-          federatesWith: [],
+          hint,
+          federatesWith,
         })
       })
       outputOf(self, context).list(listingOf([entry]))
@@ -52,6 +63,7 @@ function configureCreate(command: Command, context: CliContext): void {
     addOperatorFlags(command),
     'picket entry create spiffe://bank.test/payments --selector service:payments',
     'picket entry create /ledger --selector service:ledger --ttl 30m --dns ledger.bank.test',
+    "picket entry create '/ns/{k8s.ns}/sa/{k8s.sa}' --selector k8s:cluster:east --federates-with partner.test",
   )
 }
 
@@ -61,6 +73,12 @@ function configureList(command: Command, context: CliContext): void {
     outputOf(self, context).list(listingOf(entries))
   })
   examples(addOperatorFlags(command), 'picket entry list', 'picket entry list -o json')
+}
+
+/** The control plane judges it: what fills the places is known there alone. */
+function toTemplate(text: string, trustDomain: TrustDomain): string {
+  if (text.startsWith('/')) return `${trustDomain.id}${text}`
+  return text.includes('://') ? text : `spiffe://${text}`
 }
 
 /** Every page, in order. */
@@ -93,20 +111,26 @@ type EntryItem = {
   readonly selectors: readonly string[]
   readonly dnsNames: readonly string[]
   readonly ttlSeconds: number
+  readonly hint: string
+  readonly federatesWith: readonly string[]
   readonly createdAt: string | null
+  readonly updatedAt: string | null
 }
 
 function listingOf(entries: readonly Entry[]): Listing<EntryItem> {
   return {
     kind: 'EntryList',
-    items: entries.map(({ id, spiffeId, service, selectors, dnsNames, ttlSeconds, createdAtMs }) => ({
-      id,
-      spiffeId,
-      service,
-      selectors,
-      dnsNames,
-      ttlSeconds,
+    items: entries.map(({ createdAtMs, updatedAtMs, ...entry }) => ({
+      id: entry.id,
+      spiffeId: entry.spiffeId,
+      service: entry.service,
+      selectors: entry.selectors,
+      dnsNames: entry.dnsNames,
+      ttlSeconds: entry.ttlSeconds,
+      hint: entry.hint,
+      federatesWith: entry.federatesWith,
       createdAt: toTimestamp(createdAtMs),
+      updatedAt: toTimestamp(updatedAtMs),
     })),
     columns: [
       ['ENTRY ID', ({ id }) => id],
@@ -114,6 +138,8 @@ function listingOf(entries: readonly Entry[]): Listing<EntryItem> {
       ['SERVICE', ({ service }) => service],
       ['SELECTORS', ({ selectors }) => selectors.join(' ')],
       ['TTL', ({ ttlSeconds }) => (ttlSeconds === 0 ? 'default' : formatDuration(ttlSeconds * 1000))],
+      ['HINT', ({ hint }) => hint],
+      ['FEDERATES WITH', ({ federatesWith }) => federatesWith.join(' ')],
     ],
   }
 }

@@ -19,7 +19,7 @@ export const COMMANDS = {
     load: async () => (await import('./demo.ts')).configureDemo,
   },
   ca: {
-    summary: 'create and show the certificate authority of a trust domain',
+    summary: 'create, show and rotate the authorities of a trust domain',
     load: async () => (await import('./ca.ts')).configureCa,
   },
   'control-plane': {
@@ -42,6 +42,14 @@ export const COMMANDS = {
     summary: 'manage registration entries: who gets which SPIFFE ID',
     load: async () => (await import('./entry.ts')).configureEntry,
   },
+  apply: {
+    summary: 'make the registration entries those of a file, or show what differs',
+    load: async () => (await import('./apply.ts')).configureApply,
+  },
+  explain: {
+    summary: 'say why somebody gets no identity',
+    load: async () => (await import('./explain.ts')).configureExplain,
+  },
   policy: {
     summary: 'test, build, push and list policies',
     load: async () => (await import('./policy.ts')).configurePolicy,
@@ -49,6 +57,14 @@ export const COMMANDS = {
   cert: {
     summary: 'inspect certificates and have them renewed',
     load: async () => (await import('./cert.ts')).configureCert,
+  },
+  revoke: {
+    summary: 'refuse a SPIFFE ID, a certificate or an authority key from now on, everywhere',
+    load: async () => (await import('./revoke.ts')).configureRevoke,
+  },
+  unrevoke: {
+    summary: 'take something off the deny-list',
+    load: async () => (await import('./revoke.ts')).configureUnrevoke,
   },
   svid: {
     summary: 'verify X.509-SVIDs against a trust bundle, by the rules of SPIFFE',
