@@ -10,7 +10,14 @@ import {
   type TrustDomain,
   type X509Svid,
 } from '@picket/identity'
-import { connectControlPlane, RpcError, type AdminClient, type FederationClient } from '@picket/rpc'
+import {
+  connectControlPlane,
+  RpcError,
+  type AdminClient,
+  type AuthorityClient,
+  type FederationClient,
+  type RevocationClient,
+} from '@picket/rpc'
 import {
   codeOf,
   createWatch,
@@ -69,6 +76,8 @@ export function addOperatorFlags(command: Command): Command {
 export interface OperatorSession {
   readonly admin: AdminClient
   readonly federation: FederationClient
+  readonly authorities: AuthorityClient
+  readonly revocations: RevocationClient
   /** The operator's own. */
   readonly trustDomain: TrustDomain
 }
@@ -98,7 +107,8 @@ export async function asOperator<T>(
     { address, trustDomain: svid.id.trustDomain },
   )
   try {
-    return await work({ admin: client.admin, federation: client.federation, trustDomain: svid.id.trustDomain })
+    const { admin, federation, authorities, revocations } = client
+    return await work({ admin, federation, authorities, revocations, trustDomain: svid.id.trustDomain })
   } catch (cause) {
     if (!(cause instanceof RpcError) || cause.code !== 'ERR_RPC_UNAVAILABLE') throw cause
     const where = formatHostPort(address)

@@ -20,6 +20,8 @@ import { examples, outputOf } from '../program.ts'
 import { createSealKey, sealKeySettings } from '../seal-key.ts'
 import { addSettingsFlags, loadSettings } from '../settings-flags.ts'
 import { toRelative } from '../time.ts'
+import { configureRotate } from './ca-rotate.ts'
+import { configureAuthoritySteps } from './ca-steps.ts'
 
 const JWT_KEY_ALGORITHMS = KEY_ALGORITHMS.filter(isJwtKeyAlgorithm)
 
@@ -57,6 +59,8 @@ export const caInitSettings = {
 export function configureCa(command: Command, context: CliContext): void {
   configureInit(command.command('init'), context)
   configureShow(command.command('show'), context)
+  configureAuthoritySteps(command, context)
+  configureRotate(command.command('rotate'), context)
 }
 
 function configureInit(command: Command, context: CliContext): void {
