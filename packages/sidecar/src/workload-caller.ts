@@ -19,9 +19,13 @@ export function identitiesOf(
   identities: readonly WorkloadIdentity[],
   { facts, passesSocket }: WorkloadCaller,
 ): readonly WorkloadIdentity[] {
-  return identities.filter(({ selectors }) => {
+  const given = new Set<string>()
+  return identities.filter(({ svid, selectors }) => {
     const local = selectors.filter((selector) => selector.startsWith(LOCAL_SELECTOR))
-    return local.length === 0 ? passesSocket : local.every((selector) => facts.has(selector))
+    const fits = local.length === 0 ? passesSocket : local.every((selector) => facts.has(selector))
+    if (!fits || given.has(svid.id.uri)) return false // two entries may give a process the same identity: once is enough
+    given.add(svid.id.uri)
+    return true
   })
 }
 

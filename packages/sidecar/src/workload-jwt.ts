@@ -50,7 +50,7 @@ export function createJwtSvidCache(
       if (old && clock.now() < old.expiresAtMs) return old.token
       throw toCallerError(thrown)
     } finally {
-      underway.delete(key)
+      if (asked === generation) underway.delete(key)
     }
   }
 
