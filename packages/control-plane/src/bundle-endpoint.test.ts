@@ -21,7 +21,12 @@ import { createTestAuthority } from '@picket/identity/testing'
 import { verifyPeer } from '@picket/mtls'
 import { createMetrics, createTasks, createWatch, systemClock, type WatchSource } from '@picket/runtime'
 import { createRecordingLogger, FakeClock, settle, type LogEntry } from '@picket/runtime/testing'
-import { startBundleEndpoint, type BundleEndpoint, type BundleEndpointSettings } from './bundle-endpoint.ts'
+import {
+  openBundleEndpoint,
+  startBundleEndpoint,
+  type BundleEndpoint,
+  type BundleEndpointSettings,
+} from './bundle-endpoint.ts'
 import { parseJwtIssuer } from './oidc.ts'
 import { issueWebCertificate, toPem } from './testing-endpoint.ts'
 
@@ -217,6 +222,26 @@ suite('the bundle endpoint', () => {
     const { svid, bundle, endpoint } = bench
     const second = startBundleEndpoint({ ...deps, tasks, svid, bundle }, endpoint.address, { ...settings, ...files })
     await assert.rejects(second, { code: 'ERR_PORT_IN_USE' })
+  })
+})
+
+suite('the bundle endpoint of the settings', () => {
+  const without = { bundleEndpoint: undefined, bundleEndpointProfile: 'https_spiffe' as const, jwtIssuer: undefined }
+  const files = { bundleEndpointCertificate: undefined, bundleEndpointKey: undefined }
+
+  async function open(settings: Partial<BundleEndpointSettings>): Promise<BundleEndpoint | undefined> {
+    await using tasks = createTasks()
+    const [svid, bundle] = [createWatch(authority.issueSvid('/x')), createWatch(authority.bundle)]
+    const deps = { clock: systemClock, logger: createRecordingLogger(), metrics: createMetrics(), tasks, svid, bundle }
+    return await openBundleEndpoint(deps, { ...without, ...files, ...settings })
+  }
+
+  test('is not there unless it is wanted', async () => assert.equal(await open({}), undefined))
+
+  test('is missed when there is a certificate for it', async () => {
+    for (const name of ['bundleEndpointCertificate', 'bundleEndpointKey']) {
+      await assert.rejects(open({ [name]: 'web.pem' }), { code: 'ERR_BUNDLE_ENDPOINT' })
+    }
   })
 })
 

@@ -56,6 +56,16 @@ const MAX_REQUESTS_PER_CONNECTION = 100
 /** A client that reads or writes as slowly as it can is cut off; what is served here takes no second. */
 const CONNECTION_LIFE_MS = 30_000
 
+/** Undefined when the settings want none. Throws as `startBundleEndpoint` does. */
+export async function openBundleEndpoint(
+  deps: BundleEndpointDeps,
+  settings: BundleEndpointSettings & Pick<ControlPlaneSettings, 'bundleEndpoint'>,
+): Promise<BundleEndpoint | undefined> {
+  if (settings.bundleEndpoint) return startBundleEndpoint(deps, settings.bundleEndpoint, settings)
+  if (settings.bundleEndpointCertificate === undefined && settings.bundleEndpointKey === undefined) return undefined
+  throw misfit('there is a certificate for it and no --bundle-endpoint HOST:PORT')
+}
+
 /** Throws `ERR_BUNDLE_ENDPOINT`, `ERR_PORT_IN_USE` or `ERR_LISTEN`. */
 export async function startBundleEndpoint(
   deps: BundleEndpointDeps,

@@ -18,7 +18,7 @@ import {
 import { createAdmin } from './admin.ts'
 import { openAuthorityService, type AuthorityService, type RotatableIssuer } from './authorities-start.ts'
 import { toUpstreamFiles } from './authorities-upstream.ts'
-import { startBundleEndpoint } from './bundle-endpoint.ts'
+import { openBundleEndpoint } from './bundle-endpoint.ts'
 import { createEndpointRegistry } from './endpoints.ts'
 import { startFederation, type Federation } from './federation.ts'
 import { startHealth, type Phase } from './health.ts'
@@ -122,9 +122,8 @@ async function serve(
   )
   opening.use(server)
 
-  const { bundleEndpoint: endpointAddress } = settings
-  const endpointDeps = { ...own, metrics, svid, bundle: issuer.bundle }
-  const endpoint = endpointAddress && opening.use(await startBundleEndpoint(endpointDeps, endpointAddress, settings))
+  const endpoint = await openBundleEndpoint({ ...own, metrics, svid, bundle: issuer.bundle }, settings)
+  if (endpoint) opening.use(endpoint)
 
   opening.use(await keepBundleFile(join(dataDir, 'trust-bundle.pem'), issuer.bundle, logger))
   const credentials = await writeOperatorCredentials(join(dataDir, 'operator'), issuer.bundle, operator, logger)
