@@ -1,4 +1,4 @@
-import type { AdminHandlers, Caller, Status } from '@picket/rpc'
+import type { AdminHandlers, Caller, Entry, Status } from '@picket/rpc'
 import type { Logger } from '@picket/runtime'
 import type { Entries } from './entries.ts'
 import type { JoinTokens } from './join-tokens.ts'
@@ -23,13 +23,13 @@ export function createAdmin({ entries, tokens, policies, sync, logger, status, r
     createToken: (request, caller) => answer(tokens.create(request, nameOf(caller))),
     async createEntry(draft, caller) {
       const entry = await answer(entries.create(draft, nameOf(caller)))
-      await sync.recheck()
+      await sync.recheck(touchedBy(entry))
       return entry
     },
     listEntries: (request) => answer(entries.list(request)),
     async deleteEntry(id, caller) {
       const entry = await answer(entries.delete(id, nameOf(caller)))
-      await sync.recheck()
+      await sync.recheck(touchedBy(entry))
       return entry
     },
     pushPolicy: (bundle, caller) => answer(policies.push(bundle, nameOf(caller))),
@@ -48,6 +48,12 @@ export function createAdmin({ entries, tokens, policies, sync, logger, status, r
     getStatus: () => status(),
     listSidecars: async (request) => sync.page(request),
   }
+}
+
+/** Whom an entry can mean; what is asked of local processes is not among a sidecar's own facts. */
+function touchedBy({ selectors }: Entry): (facts: readonly string[]) => boolean {
+  const asked = selectors.filter((selector) => !selector.startsWith('unix:'))
+  return (facts) => asked.every((selector) => facts.includes(selector))
 }
 
 function nameOf({ id, remote }: Caller): string {

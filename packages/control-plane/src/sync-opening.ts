@@ -71,8 +71,7 @@ function checkHello(hello: Hello, sidecars: SidecarList, { id }: SyncIdentity): 
   throw new ControlPlaneError('ERR_ADVERTISE', `advertise: "${hello.advertise}" is no HOST:PORT that others can reach`)
 }
 
-/** What the entries give: an enrollment that lists no identities is about one, its entry's. */
-export function toStanding({ entry, identities }: Enrollment & Partial<Standing>): Standing {
-  if (identities && identities.length > 0) return { entry, identities }
-  return { entry, identities: [{ entry, spiffeId: entry.spiffeId, hint: '', selectors: [], federatesWith: [] }] }
+/** What the entries give. */
+export function toStanding({ entry, identities, attestation: { facts } }: Enrollment): Standing {
+  return { entry, identities, facts }
 }

@@ -1,19 +1,10 @@
-import type { KeyAlgorithm, SpiffeId, TrustBundle } from '@picket/identity'
+import type { KeyAlgorithm, TrustBundle } from '@picket/identity'
 import { encodeBundleMap } from '@picket/identity'
 import { chunkResource, encodeIdentities, encodeServiceConfig, type Resource, type ResourceChunk } from '@picket/rpc'
 import type { Watch } from '@picket/runtime'
-import type { RegistrationEntry } from './entries.ts'
+import type { EntitledIdentity } from './entitlement.ts'
+import type { RegistrationEntry } from './registration-entry.ts'
 import { createResource } from './revision.ts'
-
-/** One SPIFFE ID that a sidecar's evidence entitles it to, and the entry that says so. */
-export interface EntitledIdentity {
-  readonly entry: Pick<RegistrationEntry, 'ttlSeconds' | 'dnsNames'>
-  readonly spiffeId: SpiffeId
-  readonly hint: string
-  /** Of type `unix`. */
-  readonly selectors: readonly string[]
-  readonly federatesWith: readonly string[]
-}
 
 /** What a sidecar is entitled to, as the entries say now. */
 export interface Standing {
@@ -21,6 +12,8 @@ export interface Standing {
   readonly entry: RegistrationEntry
   /** The default one first. */
   readonly identities: readonly EntitledIdentity[]
+  /** That it has proved. */
+  readonly facts: readonly string[]
 }
 
 /** What sidecars are to have. */

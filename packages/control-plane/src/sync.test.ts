@@ -41,7 +41,7 @@ suite('a stream', () => {
     await eventually(async () => {
       const { sidecars } = await operator.admin.listSidecars({ pageSize: 0, pageToken: '' })
       return sidecars.every(
-        ({ resources }) => resources.length === 4 && resources.every((r) => r.ackedRevision === r.sentRevision),
+        ({ resources }) => resources.length === 7 && resources.every((r) => r.ackedRevision === r.sentRevision),
       )
     })
   })

@@ -7,14 +7,16 @@ import {
   type SyncRequestMessage,
   type SyncServerStream,
 } from '@picket/rpc'
-import { createWatch, type Clock, type Logger, type Watch } from '@picket/runtime'
+import { type Clock, type Logger, type Watch } from '@picket/runtime'
 import { identityOf } from './certificates.ts'
 import type { EndpointRegistry, KnownEndpoint } from './endpoints.ts'
 import type { EnrollmentDenial, EnrollmentService } from './enrollment.ts'
 import { createSidecarList } from './sidecar-list.ts'
 import { createSyncConnection, type Opening, type SyncConnection } from './sync-connection.ts'
-import { openStream, toStanding } from './sync-opening.ts'
+import { openStream } from './sync-opening.ts'
 import { createRotationOrders } from './sync-orders.ts'
+import { createRecheck } from './sync-recheck.ts'
+import { createTicker } from './sync-ticker.ts'
 import type { SyncResources } from './sync-resources.ts'
 
 /** A sidecar with an open stream, as others in the control plane need to know it. */
@@ -37,8 +39,11 @@ export interface SyncHub extends Disposable {
   rotate(spiffeId: string): readonly string[]
   /** Tells these to renew now; an order stands until it is followed, over reconnects too. How many were told. */
   rotateWhere(picks: (sidecar: ConnectedSidecar) => boolean): number
-  /** Entries have changed: each stream goes on with what the entries say now, or ends when they say nothing any more. */
-  recheck(): Promise<void>
+  /**
+   * Entries have changed: each stream whose attested facts may be touched goes on with what the entries say now, or ends
+   * when they say nothing any more.
+   */
+  recheck(isTouched?: (facts: readonly string[]) => boolean): Promise<void>
   connected(): readonly ConnectedSidecar[]
   /** Grows when sidecars connect, leave, acknowledge, refuse or report; many such events may be one change. */
   readonly changed: Watch<number>
@@ -92,28 +97,10 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
     ticker.tick()
   }
 
-  function dismiss(connection: SyncConnection, { reason, message, detail }: EnrollmentDenial): void {
-    logger.warn('sidecar dismissed', { ...describe(connection), reason, detail })
-    connection.end(new RpcError('ERR_RPC_DENIED', message))
-    const endpoint = toEndpoint(connection)
-    if (endpoint) endpoints.withdrawn(endpoint)
-  }
-
   function rotateWhere(picks: (sidecar: ConnectedSidecar) => boolean): readonly SyncConnection[] {
     const told = [...sidecars.connections()].filter((connection) => picks(toConnected(connection)))
     for (const connection of told) orders.order(connection)
     return told
-  }
-
-  async function recheckAll(): Promise<void> {
-    let looked = 0
-    for (const connection of [...sidecars.connections()]) {
-      if (++looked % RECHECKS_IN_A_ROW === 0) await deps.clock.sleep(0) // others' calls are not to wait for all of it
-      const { id, serialNumber } = connection.identity
-      const confirmed = await deps.enrollment.confirm(id, serialNumber)
-      if (confirmed.kind === 'denied') dismiss(connection, confirmed)
-      else connection.confirm(toStanding(confirmed))
-    }
   }
 
   return {
@@ -125,7 +112,11 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
     rotate: (spiffeId) =>
       rotateWhere((sidecar) => spiffeId === '' || sidecar.spiffeId === spiffeId).map(({ identity }) => identity.id.uri),
     rotateWhere: (picks) => rotateWhere(picks).length,
-    recheck: oneAfterAnother(recheckAll),
+    recheck: createRecheck(
+      deps,
+      () => sidecars.connections(),
+      (connection, denial) => dismiss(deps, connection, denial),
+    ),
     connected: () => [...sidecars.connections()].map(toConnected),
     changed: ticker.changed,
     page: (request) => sidecars.page(request),
@@ -136,38 +127,15 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
   }
 }
 
-const RECHECKS_IN_A_ROW = 64
-/** A thousand acknowledgements of one push are a few changes, not a thousand. */
-const TICK_MS = 20
-
-function createTicker(clock: Pick<Clock, 'after'>): Disposable & { readonly changed: Watch<number>; tick(): void } {
-  const changed = createWatch(0)
-  let timer: Disposable | undefined
-  return {
-    changed,
-    tick() {
-      timer ??= clock.after(TICK_MS, () => {
-        timer = undefined
-        changed.set(changed.value + 1)
-      })
-    },
-    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
-  }
-}
-
-/** Whoever asks during a run waits for one more, which all who ask by then share. */
-function oneAfterAnother(run: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined
-  let next: Promise<void> | undefined
-  function start(): Promise<void> {
-    next = undefined
-    const own = run().finally(() => {
-      if (running === own) running = undefined
-    })
-    running = own
-    return own
-  }
-  return () => (running ? (next ??= running.then(start, start)) : start())
+function dismiss(
+  { endpoints, logger }: SyncHubDeps,
+  connection: SyncConnection,
+  { reason, message, detail }: EnrollmentDenial,
+): void {
+  logger.warn('sidecar dismissed', { ...describe(connection), reason, detail })
+  connection.end(new RpcError('ERR_RPC_DENIED', message))
+  const endpoint = toEndpoint(connection)
+  if (endpoint) endpoints.withdrawn(endpoint)
 }
 
 function toConnected({ identity, hello, standing, state, report }: SyncConnection): ConnectedSidecar {
