@@ -10,10 +10,12 @@ import {
   parseTrustBundlePem,
   parseTrustDomain,
   parseX509Svid,
+  type TrustBundle,
+  type TrustDomain,
   type X509Svid,
 } from '@picket/identity'
 import { connectControlPlane, type ControlPlaneClient, type SidecarStatus, type Status } from '@picket/rpc'
-import { createWatch, silentLogger, systemClock, type HostPort } from '@picket/runtime'
+import { codeOf, createWatch, silentLogger, systemClock, type HostPort } from '@picket/runtime'
 
 /** What an operator does to the mesh, over the same gRPC that the command line uses, without a process per action. */
 export interface Operator extends AsyncDisposable {
@@ -47,21 +49,33 @@ export interface OperatorOptions {
 
 export async function connectOperator({ dataDir, address, trustDomain }: OperatorOptions): Promise<Operator> {
   const domain = parseTrustDomain(trustDomain)
-  const file = (name: string): Promise<string> => readFile(join(dataDir, 'operator', name), 'utf8')
-  const [chain, key, bundle] = await Promise.all([file('svid.pem'), file('key.pem'), file('bundle.pem')])
-  const svid = parseX509Svid(parseCertificatesPem(chain), parsePrivateKeyPem(key))
-  const shared = {
-    bundles: createWatch(createBundleSource([parseTrustBundlePem(bundle, domain)])),
-    clock: systemClock,
-    logger: silentLogger,
-  }
+  const first = await readIdentity(dataDir, domain)
+  const bundles = createWatch(createBundleSource([first.bundle]))
+  const svid = createWatch<X509Svid | undefined>(first.svid)
+  const shared = { bundles, clock: systemClock, logger: silentLogger }
   const target = { address, trustDomain: domain }
-  const client = connectControlPlane({ ...shared, svid: createWatch<X509Svid | undefined>(svid) }, target)
+  const client = connectControlPlane({ ...shared, svid }, target)
+
+  /** With the newest of what the control plane writes for its operator, which changes when authorities do. */
+  async function current(): Promise<ControlPlaneClient> {
+    try {
+      const read = await readIdentity(dataDir, domain)
+      if (fingerprintsOf(read.bundle) !== fingerprintsOf(bundles.value.bundles[0]!)) {
+        bundles.set(createBundleSource([read.bundle]))
+      }
+      if (read.svid.chain[0]!.serialNumber !== svid.value!.chain[0]!.serialNumber) svid.set(read.svid)
+    } catch (thrown) {
+      if (codeOf(thrown) !== 'ERR_SVID') throw thrown // key and certificate are being replaced: the old ones still do
+    }
+    return client
+  }
+
   const spiffeId = (name: string): string => `${domain.id}/${name}`
-  const status = async (): Promise<MeshStatus> => ({
-    ...(await client.admin.getStatus()),
-    sidecars: (await client.admin.listSidecars({ pageSize: 0, pageToken: '' })).sidecars,
-  })
+  const status = async (): Promise<MeshStatus> => {
+    const { admin } = await current()
+    const { sidecars } = await admin.listSidecars({ pageSize: 0, pageToken: '' })
+    return { ...(await admin.getStatus()), sidecars }
+  }
 
   async function until(what: string, accept: (status: MeshStatus) => boolean): Promise<MeshStatus> {
     for (let attempt = 0; attempt < 400; attempt++) {
@@ -73,7 +87,7 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
   }
 
   const createToken = async (name: string): Promise<string> =>
-    (await client.admin.createToken({ selectors: [`service:${name}`], ttlSeconds: 0 })).token
+    (await (await current()).admin.createToken({ selectors: [`service:${name}`], ttlSeconds: 0 })).token
 
   return {
     client,
@@ -96,14 +110,15 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
         hint: '',
         federatesWith: [],
       }
-      await client.admin.createEntry(draft)
+      await (await current()).admin.createEntry(draft)
     },
     async deleteEntry(name) {
-      const { entries } = await client.admin.listEntries({ pageSize: 0, pageToken: '' })
-      for (const entry of entries) if (entry.spiffeId === spiffeId(name)) await client.admin.deleteEntry(entry.id)
+      const { admin } = await current()
+      const { entries } = await admin.listEntries({ pageSize: 0, pageToken: '' })
+      for (const entry of entries) if (entry.spiffeId === spiffeId(name)) await admin.deleteEntry(entry.id)
     },
     async pushPolicy(bundleFile, sidecars = 0) {
-      const { revision } = await client.admin.pushPolicy(await readFile(bundleFile))
+      const { revision } = await (await current()).admin.pushPolicy(await readFile(bundleFile))
       await until(
         `every sidecar has acknowledged policy ${revision}`,
         (now) => now.sidecars.filter((sidecar) => holds(sidecar, revision)).length >= sidecars,
@@ -114,13 +129,27 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
       const serial = async (): Promise<string | undefined> =>
         (await status()).sidecars.find((sidecar) => sidecar.spiffeId === spiffeId(name))?.svidSerial
       const before = await serial()
-      await client.admin.rotateSvids(spiffeId(name))
+      await (await current()).admin.rotateSvids(spiffeId(name))
       await until(`${name} reports a new serial number`, ({ sidecars }) =>
         sidecars.some((sidecar) => sidecar.spiffeId === spiffeId(name) && sidecar.svidSerial !== before),
       )
     },
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   }
+}
+
+async function readIdentity(
+  dataDir: string,
+  trustDomain: TrustDomain,
+): Promise<{ readonly svid: X509Svid; readonly bundle: TrustBundle }> {
+  const file = (name: string): Promise<string> => readFile(join(dataDir, 'operator', name), 'utf8')
+  const [chain, key, bundle] = await Promise.all([file('svid.pem'), file('key.pem'), file('bundle.pem')])
+  const svid = parseX509Svid(parseCertificatesPem(chain), parsePrivateKeyPem(key))
+  return { svid, bundle: parseTrustBundlePem(bundle, trustDomain) }
+}
+
+function fingerprintsOf({ x509Authorities }: TrustBundle): string {
+  return x509Authorities.map(({ fingerprintSha256 }) => fingerprintSha256).join(' ')
 }
 
 function holds(sidecar: SidecarStatus, revision: string): boolean {
