@@ -7,7 +7,7 @@ import { openPeerCredentials } from './peer-credentials.ts'
 import type { WorkloadAttestation } from './settings.ts'
 import type { WorkloadCaller } from './workload-caller.ts'
 
-/** Who is at the other end of a connection, found out when its first call needs it. */
+/** Who is at the other end of a connection, found out whenever the result is called. */
 export type AttestWorkload = (socket: Socket) => () => Promise<WorkloadCaller>
 
 export interface AttestationDeps {

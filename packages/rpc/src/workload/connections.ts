@@ -5,7 +5,7 @@ import { WORKLOAD_LIMITS } from './limits.ts'
 
 /** One process's connection. */
 export interface WorkloadConnection<Caller> {
-  /** Who is at the other end, asked once, when first needed. */
+  /** Who is at the other end, asked when a call needs it: the same process may become another program. */
   caller(): Promise<Caller>
   readonly rate: TokenBucket
 }
@@ -17,6 +17,25 @@ export interface WorkloadConnections<Caller> {
   find(peer: string): WorkloadConnection<Caller> | undefined
   /** Resolves when no connection is left, or `deadline` aborts. */
   drain(deadline: AbortSignal): Promise<number>
+}
+
+/** How long an answer holds, so that many calls at one time are one question. A refusal does not hold. */
+const ATTESTED_MS = 1000
+
+function recently<T>(ask: () => Promise<T>, clock: Clock): () => Promise<T> {
+  let asked: Promise<T> | undefined
+  let askedMs = 0
+  return () => {
+    const now = clock.monotonicMs()
+    if (asked && now - askedMs < ATTESTED_MS) return asked
+    const asking = ask()
+    asked = asking
+    askedMs = now
+    asking.catch(() => {
+      if (asked === asking) asked = undefined
+    })
+    return asking
+  }
 }
 
 /**
@@ -39,9 +58,8 @@ export function createWorkloadConnections<Caller>(deps: {
       }
       const name = `workload-${next++}`
       Object.defineProperties(socket, { remoteAddress: { value: name }, remotePort: { value: undefined } })
-      let asked: Promise<Caller> | undefined
       connections.set(name, {
-        caller: () => (asked ??= attest()),
+        caller: recently(attest, deps.clock),
         rate: createTokenBucket(WORKLOAD_LIMITS.connectionCalls, deps.clock),
       })
       const ticket = open.enter()

@@ -140,6 +140,22 @@ suite('what one process may take', () => {
     assert.equal(typeof (await callUnary(workloads.client(), 'FetchJWTSVID', { audience: ['a'] })), 'object')
   })
 
+  test('who calls is asked again after a second, and at once after it could not be found out', async () => {
+    const clock = new FakeClock()
+    let failing = true
+    const attest = () => (failing ? Promise.reject(new RpcError('ERR_RPC_DENIED', 'who?')) : Promise.resolve('caller'))
+    await using workloads = await startTestWorkloads({ attest }, clock)
+    const client = workloads.client()
+    const call = () => callUnary(client, 'FetchJWTSVID', { audience: ['a'] })
+    assert.match(textOf(await call()), /^PERMISSION_DENIED/)
+    failing = false
+    for (let made = 0; made < 3; made++) assert.equal(typeof (await call()), 'object')
+    assert.equal(workloads.attested, 2)
+    await clock.advance(1000)
+    await call()
+    assert.equal(workloads.attested, 3)
+  })
+
   test('a method that there is not is UNIMPLEMENTED', async () => {
     await using workloads = await startTestWorkloads()
     const client = workloads.client()

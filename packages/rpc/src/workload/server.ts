@@ -22,7 +22,7 @@ export interface WorkloadServerDeps {
  * listens, and where, is the caller's affair. Disposal ends streams with UNAVAILABLE and lets calls in flight finish.
  */
 export interface WorkloadServer<Caller> extends AsyncDisposable {
-  /** Takes over a connection; `attest` says who is at its other end, asked at its first call that may be answered. */
+  /** Takes over a connection; `attest` says who is at its other end, asked when a call has to be answered. */
   serve(socket: Socket, attest: () => Promise<Caller>): void
   /** What grpc.health.v1.Health answers; false until said otherwise. */
   setServing(serving: boolean): void
