@@ -31,6 +31,11 @@ export interface Operator extends AsyncDisposable {
   rotate(name: string): Promise<void>
   /** Enrols once more as `name`, from this process: an SVID to hand to a foreign program. */
   attest(name: string): Promise<X509Svid>
+  /** The deny-list; `kind` is spiffe-id, serial or authority-key. Each resolves when it is on its way to every sidecar. */
+  readonly revocations: {
+    create(kind: string, value: string): Promise<void>
+    delete(kind: string, value: string): Promise<void>
+  }
   status(): Promise<MeshStatus>
   /** Polls the status until `accept` holds; throws after 20 s, saying `what` did not come true. */
   until(what: string, accept: (status: MeshStatus) => boolean): Promise<MeshStatus>
@@ -94,6 +99,14 @@ export async function connectOperator({ dataDir, address, trustDomain }: Operato
     status,
     until,
     createToken,
+    revocations: {
+      async create(kind, value) {
+        await (await current()).revocations.create({ kind, value, reason: '', expiresAtMs: 0 })
+      },
+      async delete(kind, value) {
+        await (await current()).revocations.delete({ kind, value })
+      },
+    },
     async attest(name) {
       await using stranger = connectControlPlane(shared, target)
       const keyPair = generateKeyPair()
