@@ -4,15 +4,18 @@
  */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { request } from 'node:https'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { test } from 'node:test'
 import { encodeCertificatesPem, encodePrivateKeyPem, encodeTrustBundlePem, type X509Svid } from '@picket/identity'
 import { createTestAuthority } from '@picket/identity/testing'
-import { resolveSettings, silentLogger, systemClock, systemRandom, writeFileAtomic } from '@picket/runtime'
+import { createWorkloadServer, type SecretState } from '@picket/rpc'
+import { createWatch, resolveSettings, silentLogger, systemClock, systemRandom, writeFileAtomic } from '@picket/runtime'
 import { sidecarSettings, startSidecar } from '@picket/sidecar'
 import { eventually } from '../support/eventually.ts'
 import { sdsBootstrap, startEnvoy, type SdsOptions } from '../support/envoy.ts'
@@ -63,6 +66,59 @@ for (const { title, ...secrets } of CASES) {
     assert.equal(second.peer.serialNumber.toLowerCase(), next.chain[0]?.serialNumber)
     assert.equal((await log()).match(/rejected|NACK/gi), null)
   })
+}
+
+test(
+  'an Envoy verifies each peer with the bundle of the peer’s own trust domain',
+  { skip: skipUnless('envoy') },
+  async () => {
+    await using stack = new AsyncDisposableStack()
+    const folder = await mkdtemp(join(tmpdir(), 'picket-sds-'))
+    stack.defer(() => rm(folder, { recursive: true, force: true }))
+    const [bank, partner] = [createTestAuthority('bank.test'), createTestAuthority('partner.test')]
+    const own = bank.issueSvid('/payments')
+    const socket = join(folder, 'api.sock')
+    const svids = [
+      { spiffeId: own.id.uri, chain: encodeCertificatesPem(own.chain), key: encodePrivateKeyPem(own.privateKey) },
+    ]
+    const bundles = [bank, partner].map(({ bundle }) => {
+      return { trustDomain: bundle.trustDomain.id, authorities: encodeTrustBundlePem(bundle) }
+    })
+    stack.use(await serveSecrets(socket, { svids, bundles }))
+    const port = await freePort()
+    stack.use(startEnvoy(folder, sdsBootstrap(port, { socket, svid: 'default', bundle: 'ALL' })))
+    await untilListening(port)
+    const first = await eventually(() => call(port, bank.issueSvid('/gateway')))
+    assert.equal(first.status, 200)
+    assert.equal((await call(port, partner.issueSvid('/gateway')))?.status, 200)
+    const posing = partner.issueSvid('/gateway', { uris: ['spiffe://bank.test/gateway'] })
+    assert.equal(await call(port, posing), undefined, 'the partner’s authority does not stand for the bank')
+  },
+)
+
+/** Secret discovery alone, for secrets that a sidecar with files does not have. */
+async function serveSecrets(path: string, secrets: SecretState): Promise<AsyncDisposable> {
+  const nothing = (): never => assert.fail('only secrets are asked for')
+  const handlers = {
+    x509Svids: nothing,
+    x509Bundles: nothing,
+    jwtBundles: nothing,
+    fetchJwtSvids: nothing,
+    validateJwtSvid: nothing,
+  }
+  const server = createWorkloadServer(
+    { clock: systemClock, logger: silentLogger },
+    { ...handlers, secrets: () => createWatch<SecretState>(secrets) },
+  )
+  const listener = createServer((connection) => server.serve(connection, () => Promise.resolve()))
+  listener.listen(path)
+  await once(listener, 'listening')
+  return {
+    async [Symbol.asyncDispose]() {
+      listener.close()
+      await server[Symbol.asyncDispose]()
+    },
+  }
 }
 
 interface Files {

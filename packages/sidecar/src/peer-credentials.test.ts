@@ -79,6 +79,14 @@ suite('peer credentials of a Unix socket', { skip }, () => {
     closeSync(peer.pidfd)
   })
 
+  test('without the optional package the way out is told', async () => {
+    const absent = () => Promise.reject(new Error("Cannot find package 'koffi'\nRequire stack"))
+    await assert.rejects(openPeerCredentials(absent), {
+      code: 'ERR_PEER_CREDENTIALS',
+      message: /koffi does not load \(Cannot find package 'koffi'\); install it with "npm install koffi@[\d.]+"/,
+    })
+  })
+
   test('a socket that is closed is nobody', async (t) => {
     const path = join(await folderFor(t), 's')
     const server = createServer().listen(path)

@@ -27,11 +27,11 @@ const ENOPROTOOPT = 92
  * Node has no SO_PEERCRED, so libc's `getsockopt` is called through the optional package koffi, which is loaded here, when
  * the setting asks for it, and nowhere else. Throws `ERR_PEER_CREDENTIALS` that says what to do.
  */
-export async function openPeerCredentials(): Promise<ReadPeerCredentials> {
+export async function openPeerCredentials(load = () => import('koffi')): Promise<ReadPeerCredentials> {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
     throw unavailable(`they are read on Linux (x64, arm64) only, not on ${process.platform} ${process.arch}`)
   }
-  const getOption = await loadGetOption()
+  const getOption = await loadGetOption(load)
   return (socket) => {
     const fd = descriptorOf(socket)
     if (fd === undefined) return undefined
@@ -49,9 +49,9 @@ export async function openPeerCredentials(): Promise<ReadPeerCredentials> {
 /** 0, or the number of the system's error. */
 type GetOption = (fd: number, option: number, value: Buffer) => number
 
-async function loadGetOption(): Promise<GetOption> {
+async function loadGetOption(load: () => Promise<typeof import('koffi')>): Promise<GetOption> {
   try {
-    const { default: koffi } = await import('koffi')
+    const { default: koffi } = await load()
     const getsockopt = koffi.load(null).func('int getsockopt(int, int, int, void *, void *)')
     return (fd, option, value) => {
       const length = Buffer.alloc(4)
