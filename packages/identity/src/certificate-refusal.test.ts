@@ -25,6 +25,11 @@ const REFUSED: readonly (readonly [string, string, Buffer])[] = [
     certificateOf({ serialNumber: der.unsigned(Buffer.alloc(21, 0xff)) }),
   ],
   [
+    'a serial number of 21 octets that needs none for the sign',
+    'ERR_CERTIFICATE',
+    certificateOf({ serialNumber: der.unsigned(Buffer.alloc(21, 0x7f)) }),
+  ],
+  [
     'two signature algorithms (RFC 5280 4.1.1.2)',
     'ERR_CERTIFICATE',
     certificateOf({}, der.encoded(Buffer.from('300506032b6570', 'hex'))),

@@ -18,8 +18,8 @@ import type { PrivateKey } from './key-pair.ts'
 import { decodePem, encodePem } from './pem.ts'
 import { PublicKeyInfo } from './public-key.ts'
 
-/** RFC 5280 section 4.1.2.2, and one octet for the sign. */
-const MAX_SERIAL_OCTETS = 21
+/** RFC 5280 section 4.1.2.2; the octet for the sign comes on top. */
+const MAX_SERIAL_OCTETS = 20
 const VERSION_3 = 2
 
 /**
@@ -177,8 +177,9 @@ export function createCertificate(template: CertificateTemplate, issuerKey: Priv
 /** Of the INTEGER's content, for CRLs too. Throws `ERR_CERTIFICATE`. */
 export function toSerialNumber(content: Buffer): string {
   if (content[0]! & 0x80) throw refusal('its serial number is negative')
-  if (content.length > MAX_SERIAL_OCTETS) throw refusal('its serial number is longer than 20 octets')
-  return content.subarray(content.length > 1 && content[0] === 0 ? 1 : 0).toString('hex')
+  const digits = content.subarray(content.length > 1 && content[0] === 0 ? 1 : 0)
+  if (digits.length > MAX_SERIAL_OCTETS) throw refusal('its serial number is longer than 20 octets')
+  return digits.toString('hex')
 }
 
 function refusal(fault: string): IdentityError {

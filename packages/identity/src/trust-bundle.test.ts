@@ -21,7 +21,7 @@ const [first, second] = authorities
 const fingerprints = ({ x509Authorities }: TrustBundle): string[] =>
   x509Authorities.map(({ fingerprintSha256 }) => fingerprintSha256)
 const parse = (document: unknown): TrustBundle => parseTrustBundle(JSON.stringify(document), trustDomain)
-const entry = (certificate = first!): Record<string, unknown> => ({
+const entry = (certificate = first!) => ({
   use: 'x509-svid',
   kty: 'EC',
   x5c: [certificate.der.toString('base64')],
@@ -93,6 +93,14 @@ test('an authority whose algorithm is not supported here is passed over', () => 
   assert.deepEqual(fingerprints(parse({ keys: [unsupported, entry(second)] })), [second!.fingerprintSha256])
 })
 
+/** The first one, its point moved off the curve. */
+function offItsCurve(): string {
+  const bytes = Buffer.from(first!.der)
+  const spki = first!.publicKeyInfo.der
+  bytes[bytes.indexOf(spki) + spki.length - 1]! ^= 1
+  return bytes.toString('base64')
+}
+
 const jwk = second!.publicKey.export({ format: 'jwk' })
 const REFUSED = [
   ['nothing', ''],
@@ -107,6 +115,8 @@ const REFUSED = [
   ['an x5c that is not base64', JSON.stringify({ keys: [{ ...entry(), x5c: ['%'] }] })],
   ['an x5c in the URL alphabet', JSON.stringify({ keys: [{ ...entry(), x5c: ['_-_-'] }] })],
   ['an x5c that is no certificate', JSON.stringify({ keys: [{ ...entry(), x5c: ['AAAA'] }] })],
+  ['an x5c with line breaks', JSON.stringify({ keys: [{ ...entry(), x5c: [`${entry().x5c[0]!}\n`] }] })],
+  ['an x5c whose key is no point on its curve', JSON.stringify({ keys: [{ ...entry(), x5c: [offItsCurve()] }] })],
   ['a key that is not that of its certificate', JSON.stringify({ keys: [{ ...entry(), x: jwk['x'], y: jwk['y'] }] })],
   ['a fraction as its sequence', '{"keys": [], "spiffe_sequence": 1.5}'],
   ['an exponent as its sequence', '{"keys": [], "spiffe_sequence": 1e3}'],

@@ -141,12 +141,12 @@ function readX509Authority(entry: Entry, skip: Skip): Certificate[] {
   if (x5c === undefined || (Array.isArray(x5c) && x5c.length === 0)) return []
   const first: unknown = Array.isArray(x5c) ? x5c[0] : undefined
   if (typeof first !== 'string') throw refusal('an "x5c" is not a list of texts')
-  const authority = readCertificate(first)
-  if (!authority) return skip('x509-unsupported-algorithm')
-  for (const [member, value] of Object.entries(toPublicJwk(authority.publicKey))) {
+  const read = readCertificate(first)
+  if (!read) return skip('x509-unsupported-algorithm')
+  for (const [member, value] of Object.entries(read.jwk)) {
     if (Object.hasOwn(entry, member) && entry[member] !== value) throw refusal('a key is not that of its certificate')
   }
-  return [authority]
+  return [read.authority]
 }
 
 function readJwtEntry(entry: Entry, skip: Skip): JwtAuthority[] {
@@ -172,9 +172,10 @@ function distinct(authorities: readonly JwtAuthority[]): JwtAuthority[] {
   return [...byId.values()]
 }
 
-function readCertificate(base64: string): Certificate | undefined {
+function readCertificate(base64: string): { authority: Certificate; jwk: Entry } | undefined {
   try {
-    return parseCertificate(decodeBase64(base64, 'an "x5c" value'))
+    const authority = parseCertificate(decodeBase64(base64, 'an "x5c" value'))
+    return { authority, jwk: toPublicJwk(authority.publicKey) }
   } catch (cause) {
     if ((cause as IdentityError).code === 'ERR_UNSUPPORTED_ALGORITHM') return undefined
     throw new IdentityError('ERR_TRUST_BUNDLE', `the trust bundle is refused: ${(cause as Error).message}`, { cause })

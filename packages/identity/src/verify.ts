@@ -161,7 +161,9 @@ function faultOf(issuer: Certificate, below: readonly Certificate[], search: Sea
     return refuseSvid('issuer-expired', `${issuer.notBefore.toISOString()} to ${issuer.notAfter.toISOString()}`)
   }
   if (issuer.pathLen !== undefined && intermediatesIn(below) > issuer.pathLen) return refuseSvid('path-too-long')
-  if (below.some((certificate) => breaksNameConstraints(certificate, issuer))) return refuseSvid('name-constraints')
+  if (constrainedIn(below).some((certificate) => breaksNameConstraints(certificate, issuer))) {
+    return refuseSvid('name-constraints')
+  }
   if (++search.signatureChecks > MAX_SIGNATURE_CHECKS) return refuseSvid('too-many-signatures')
   if (!isSignedBy(below.at(-1)!, issuer)) return refuseSvid('bad-signature')
   return revocationOf([...below, issuer], search)
@@ -175,7 +177,16 @@ function revocationOf(path: readonly Certificate[], { revoked }: Search): SvidRe
 
 /** Self-issued certificates do not count (RFC 5280 section 6.1.4 (l)). */
 function intermediatesIn(path: readonly Certificate[]): number {
-  return path.slice(1).filter(({ subject, issuer }) => !subject.equals(issuer)).length
+  return path.slice(1).filter((certificate) => !isSelfIssued(certificate)).length
+}
+
+/** The leaf, and above it what is not self-issued (RFC 5280 section 6.1.3 (b)). */
+function constrainedIn(path: readonly Certificate[]): readonly Certificate[] {
+  return path.filter((certificate, index) => index === 0 || !isSelfIssued(certificate))
+}
+
+function isSelfIssued({ subject, issuer }: Certificate): boolean {
+  return subject.equals(issuer)
 }
 
 function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
