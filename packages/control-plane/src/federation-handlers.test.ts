@@ -27,6 +27,8 @@ suite('an https_spiffe endpoint', () => {
     const set = bench.set({ ...spiffe, bundle: encodeTrustBundle(bundleOf({ sequence: 1n })) })
     await settle()
     assert.equal(bench.newest.bundles.bundleFor(partner.trustDomain)?.sequence, 1n)
+    const restarted = await bench.restart()
+    assert.equal(restarted.newest.bundles.bundleFor(partner.trustDomain)?.sequence, 1n, 'kept before any fetch')
     await bench.newest.succeed(bundleOf({ sequence: 2n }))
     await set
     await bench.clock.advance(300_000)

@@ -170,6 +170,7 @@ suite('a relationship', () => {
     await settle()
     await old.succeed(bundleOf({ sequence: 9n }))
     assert.equal(bench.held?.sequence, 1n)
+    assert.match((await store.loadRelationships())[0]?.bundle ?? '', /"spiffe_sequence": 1\n?,/)
     assert.equal(bench.newest.url, 'https://elsewhere.test/')
     await bench.newest.succeed(bundleOf({ sequence: 2n }))
     assert.deepEqual([(await set).profile, bench.held?.sequence], ['https_spiffe', 2n])
