@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -29,7 +29,8 @@ import {
 } from '@picket/runtime'
 import type { Authority } from './authority.ts'
 import type { AuthorityKind } from './authority-slots.ts'
-import { initAuthority, openAuthority } from './open-authority.ts'
+import { openFolder, type Folder } from './folder.ts'
+import { initAuthority, openAuthority, openAuthorityIn } from './open-authority.ts'
 import { inTestFolder } from './testing.ts'
 import type { CrashOrder } from './testing-crash.ts'
 
@@ -79,30 +80,69 @@ async function assertWhole(authority: Authority, directory: string): Promise<voi
   assert.deepEqual((await readdir(directory)).sort(), [...expected, ...always].sort())
 }
 
-/** Kills a process after 0, 1, 2… steps of an operation, until it lives to the end. Tells how often it was killed. */
-async function killAtEveryStep(
-  { folder, base, sealKeyText, sealKey }: Given,
-  order: Pick<CrashOrder, 'operation' | 'kind' | 'keyId'>,
+const OPERATIONS: Record<string, (authority: Authority, kind: AuthorityKind, keyId: string) => Promise<unknown>> = {
+  open: () => Promise.resolve(),
+  prepare: (authority, kind) => authority.prepare(kind),
+  activate: (authority, kind, keyId) => authority.activate(kind, keyId),
+  taint: (authority, kind, keyId) => authority.taint(kind, keyId),
+  revoke: (authority, kind, keyId) => authority.revoke(kind, keyId),
+}
+
+interface Order {
+  readonly operation: string
+  readonly kind: AuthorityKind
+  readonly keyId: string
+}
+
+/**
+ * Before each step, keeps a copy of the folder as a process would leave it that is killed then: with the next file half
+ * written beside its place.
+ */
+function createWatchedFolder(folder: Folder, nextCopy: () => string): Folder {
+  const copy = async (halfWritten?: { name: string; bytes: string | Uint8Array }): Promise<void> => {
+    const path = nextCopy()
+    await cp(folder.path, path, { recursive: true })
+    if (!halfWritten) return
+    const bytes = Buffer.from(halfWritten.bytes)
+    await writeFile(join(path, `${halfWritten.name}.1.0.new`), bytes.subarray(0, bytes.length / 2))
+  }
+  return {
+    ...folder,
+    async write(name, bytes, mode) {
+      await copy({ name, bytes })
+      await folder.write(name, bytes, mode)
+    },
+    async remove(name) {
+      await copy()
+      await folder.remove(name)
+    },
+  }
+}
+
+/** Opens what would be left of an operation after 0, 1, 2… steps, and after all. Tells how many steps there are. */
+async function crashAtEveryStep(
+  { folder, base, sealKey }: Given,
+  { operation, kind, keyId }: Order,
   check: (authority: Authority) => void,
 ): Promise<number> {
-  for (let steps = 0; ; steps++) {
-    const directory = join(folder, `try-${steps}`)
-    await cp(base, directory, { recursive: true })
-    const child = fork(CHILD, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-    child.send({ ...order, directory, sealKey: sealKeyText, steps })
-    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
-    {
-      await using authority = await openAuthority(directory, { sealKey }, deps)
-      await assertWhole(authority, directory)
-      check(authority)
-    }
-    await rm(directory, { recursive: true })
-    if (signal === null) {
-      assert.equal(code, 0)
-      return steps
-    }
-    assert.equal(signal, 'SIGKILL')
+  const copies: string[] = []
+  const nextCopy = (): string => copies[copies.push(join(folder, `after-${copies.length}`)) - 1]!
+  const directory = join(folder, 'whole')
+  await cp(base, directory, { recursive: true })
+  {
+    await using authority = await openAuthorityIn(
+      createWatchedFolder(openFolder(directory), nextCopy),
+      { sealKey },
+      deps,
+    )
+    await OPERATIONS[operation]!(authority, kind, keyId)
   }
+  for (const left of [...copies, directory]) {
+    await using authority = await openAuthority(left, { sealKey }, deps)
+    await assertWhole(authority, left)
+    check(authority)
+  }
+  return copies.length
 }
 
 /** An old one that is tainted, an old one, an active and, if asked, a prepared one of each kind. */
@@ -130,7 +170,7 @@ for (const kind of ['x509', 'jwt'] as const) {
     ['taint', true, (authority: Authority) => keyOf(authority, kind, 'old'), 1],
     ['revoke', true, (authority: Authority) => keyOf(authority, kind, 'old', true), 3],
   ] as const) {
-    test(`killed at any step of ${operation} ${kind}, it is the state before or the one after, and whole`, () =>
+    test(`after a crash at any step of ${operation} ${kind}, it is the state before or the one after, and whole`, () =>
       withBase(
         (directory, sealKey) => makeRotated(directory, sealKey, isPrepared),
         async (given) => {
@@ -140,14 +180,14 @@ for (const kind of ['x509', 'jwt'] as const) {
           const sequence = opened.bundle.value.sequence
           await opened[Symbol.asyncDispose]()
           const seen: string[] = []
-          const killed = await killAtEveryStep(given, { operation, kind, keyId }, (authority) => {
+          const steps = await crashAtEveryStep(given, { operation, kind, keyId }, (authority) => {
             const state = statesOf(authority)
             const isBefore = state === before
             assert.ok(!isBefore || authority.bundle.value.sequence === sequence)
             assert.ok(isBefore || isAfter(operation, kind, keyId, before, authority), state)
             seen.push(isBefore ? 'before' : 'after')
           })
-          assert.ok(killed >= leastSteps, `${killed} steps`)
+          assert.ok(steps >= leastSteps, `${steps} steps`)
           assert.match(seen.join(' '), /^before( before)*( after)+$/)
         },
       ))
@@ -169,21 +209,33 @@ function isAfter(operation: string, kind: AuthorityKind, keyId: string, before: 
   return AFTER[operation]!
 }
 
-test('killed at any step of taking over a folder of the version before, it is taken over at the next start', () => {
+test('after a crash at any step of taking over a folder of the version before, it is taken over at the next start', () => {
   const old = createTestAuthority('bank.test')
   return withBase(
     (directory, sealKey) => writeLegacy(directory, old, sealKey),
     async (given) => {
-      const killed = await killAtEveryStep(given, { operation: 'open', kind: 'x509', keyId: '' }, (authority) => {
+      const steps = await crashAtEveryStep(given, { operation: 'open', kind: 'x509', keyId: '' }, (authority) => {
         const [x509, jwt] = authority.authorities.value
         assert.deepEqual([x509?.kind, x509?.state, x509?.keyId], ['x509', 'active', old.certificate.subjectKeyId])
         assert.deepEqual([jwt?.kind, jwt?.state], ['jwt', 'active'])
         assert.ok(authority.bundle.value.sequence > BigInt(old.certificate.notBefore.getTime()))
       })
-      assert.ok(killed >= 8, `${killed} steps`)
+      assert.ok(steps >= 8, `${steps} steps`)
     },
   )
 })
+
+test('a process that is killed leaves a folder that the next one opens at once', () =>
+  withBase(
+    (directory, sealKey) => makeRotated(directory, sealKey, false),
+    async ({ base, sealKeyText, sealKey }) => {
+      const child = fork(CHILD, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+      child.send({ directory: base, sealKey: sealKeyText, steps: 2 } satisfies CrashOrder)
+      assert.deepEqual(await once(child, 'exit'), [null, 'SIGKILL'])
+      await using authority = await openAuthority(base, { sealKey }, deps)
+      await assertWhole(authority, base)
+    },
+  ))
 
 async function writeLegacy(
   directory: string,
