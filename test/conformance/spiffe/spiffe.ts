@@ -1,6 +1,7 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '@picket/runtime'
 import { bankPolicy, startMesh, type Mesh } from '../../support/mesh.ts'
 import type { ConformanceCase } from '../run.ts'
@@ -26,7 +27,7 @@ export async function spiffeConformance(report: Report): Promise<void> {
     await startMesh({
       services: { payments: { handler: (_, response) => void response.end('ok') } },
       policy: bankPolicy,
-      sidecarFlags: ['--workload-api', socket],
+      sidecarFlags: ['--workload-api', socket, '--workload-attestation', 'unix'],
     }),
   )
   await socketCases(socket, report)
@@ -102,18 +103,42 @@ async function rotationCases(mesh: Mesh, program: string, socket: string, report
     const next = await watcher.until(({ event, serial: other }) => event === 'watch-x509' && other !== serial)
     return next.ok && next.ids?.[0] === ID
   })
+  await attempt(
+    'rule 64: a further entry is a further identity with its hint, for the processes that it names',
+    async () => {
+      for (const [path, uid] of [
+        ['/somebody-elses', 4242],
+        ['/payments-reports', process.getuid?.() ?? 0],
+      ] as const) {
+        const selectors = ['--selector', 'service:payments', '--selector', `unix:uid:${uid}`]
+        const { code, stderr } = await mesh.picket('entry', 'create', path, ...selectors, '--hint', 'reports')
+        if (code !== 0) throw new Error(stderr)
+      }
+      const { ok, ids, hints } = await watcher.until(({ event, count }) => event === 'watch-x509' && count === 2)
+      return (
+        ok &&
+        isDeepStrictEqual(
+          [ids, hints],
+          [
+            [ID, `${ID}-reports`],
+            ['', 'reports'],
+          ],
+        )
+      )
+    },
+  )
   await attempt('rules 58, 76: a prepared authority reaches the watchers of X.509 bundles', async () => {
-    const { code, stderr } = await mesh.picket('ca', 'prepare', 'x509')
+    const { code, stderr } = await mesh.picket('ca', 'prepare', '--x509')
     if (code !== 0) throw new Error(stderr)
     return (await watcher.until(({ event, count }) => event === 'watch-x509-bundles' && count === 2)).ok
   })
   await attempt('rules 58, 76: a prepared authority reaches the watchers of JWT bundles', async () => {
-    const { code, stderr } = await mesh.picket('ca', 'prepare', 'jwt')
+    const { code, stderr } = await mesh.picket('ca', 'prepare', '--jwt')
     if (code !== 0) throw new Error(stderr)
     return (await watcher.until(({ event, count }) => event === 'watch-jwt-bundles' && count === 2)).ok
   })
   await attempt('rule 63: an identity that is withdrawn is denied in the middle of a stream', async () => {
-    await mesh.withdraw('payments')
+    for (const name of ['somebody-elses', 'payments-reports', 'payments']) await mesh.withdraw(name)
     const { code } = await watcher.until(({ event }) => event === 'watch-x509-error')
     return code === 'PermissionDenied'
   })
