@@ -1,6 +1,12 @@
 import type { SpiffeId, X509Svid } from '@picket/identity'
 import type { PolicyStore } from '@picket/policy'
-import { connectControlPlane, type ControlPlaneClient, type IssueJwtResponse, type Report } from '@picket/rpc'
+import {
+  connectControlPlane,
+  type ControlPlaneClient,
+  type IssueJwtResponse,
+  type Report,
+  type ResourceKindName,
+} from '@picket/rpc'
 import {
   codeOf,
   createWatch,
@@ -152,6 +158,10 @@ function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: A
       advertise: options.advertise ? formatHostPort(options.advertise) : '',
       held: resources.revisions,
     }),
+    baseOf(kind: ResourceKindName, revision: string) {
+      const held = resources.held[kind]
+      return held?.revision === revision ? held.bytes : undefined
+    },
     report: () => toReport(parts, options.report()),
     reportOn: [identities.svid, identities.identities, ...options.reportOn],
     accept: async (resource: Parameters<Resources['accept']>[0]) => {

@@ -1,4 +1,4 @@
-import type { ControlPlaneClient, Hello, Report, SyncClientStream } from '@picket/rpc'
+import type { ControlPlaneClient, Hello, Report, SyncClientStream, SyncOptions } from '@picket/rpc'
 import {
   backoffMs,
   codeOf,
@@ -21,6 +21,8 @@ export interface SyncDeps extends InboxDeps {
   /** The SVID: after a change the next stream is opened with it at once, and the one before ends when that stands. */
   readonly credentials: readonly Watch<unknown>[]
   readonly hello: () => Hello
+  /** The bytes of a revision that is held. */
+  readonly baseOf?: SyncOptions['baseOf']
   readonly report: () => Report
   /** Changes that are worth a report now. */
   readonly reportOn: readonly Watch<unknown>[]
@@ -106,7 +108,8 @@ function openStream(deps: SyncDeps, inbox: Inbox, signal: AbortSignal): OpenStre
   const connected = deps.metrics.gauge('picket_sync_connected', '1 while the stream to the control plane is open')
   const { promise: opened, resolve: resolveOpened } = Promise.withResolvers<void>()
   const leave = new AbortController()
-  const stream = deps.client.sync(AbortSignal.any([signal, leave.signal]))
+  const baseOf = deps.baseOf
+  const stream = deps.client.sync(AbortSignal.any([signal, leave.signal]), baseOf && { baseOf })
   let isOver = false
   stream.onOpen(() => {
     connected.set(1)
@@ -115,7 +118,7 @@ function openStream(deps: SyncDeps, inbox: Inbox, signal: AbortSignal): OpenStre
   })
   stream.onResource((resource) => inbox.put(resource, stream))
   stream.onRotate(() => deps.rotateNow())
-  stream.send(deps.hello())
+  stream.send({ ...deps.hello(), ...(baseOf && { takesDeltas: true }) })
   const reporting = report(deps, stream)
   const closed = stream.closed.then((error) => {
     isOver = true

@@ -26,6 +26,7 @@ export interface EndpointStore {
 }
 
 export interface EndpointRegistry extends Disposable {
+  /** Follows a moment later: a thousand sidecars that join in one are a few changes, not a thousand. */
   readonly resource: Watch<Resource>
   /** It is connected; said again when anything about it has changed. */
   connected(endpoint: KnownEndpoint): void
@@ -36,6 +37,8 @@ export interface EndpointRegistry extends Disposable {
 }
 
 const GRACE_MS = 10_000
+/** Changes of this time make one revision. */
+const GATHER_MS = 25
 /** Sidecars come back with a backoff, all of them. */
 const RESTART_GRACE_MS = 60_000
 
@@ -59,6 +62,7 @@ export async function createEndpointRegistry({ store, clock, logger }: EndpointD
   }
   const resource = createWatch(toResource(known, clock.now()))
   let timer: Disposable | undefined
+  let gathering: Disposable | undefined
 
   /** The store is a memory for the next start; that it fails must not stop this one. */
   function remember(change: Promise<void>): void {
@@ -67,6 +71,8 @@ export async function createEndpointRegistry({ store, clock, logger }: EndpointD
 
   function update(): void {
     const nowMs = clock.now()
+    gathering?.[Symbol.dispose]()
+    gathering = undefined
     for (const [key, { endpoint }] of leaving(known, nowMs)) {
       known.delete(key)
       remember(store.deleteEndpoint(endpoint))
@@ -78,24 +84,28 @@ export async function createEndpointRegistry({ store, clock, logger }: EndpointD
     timer = dueMs === undefined ? undefined : clock.after(dueMs - nowMs, update)
   }
   update()
+  const updateSoon = (): void => void (gathering ??= clock.after(GATHER_MS, update))
 
   return {
     resource,
     connected(endpoint) {
       known.set(keyOf(endpoint), { endpoint, graceEndsMs: undefined })
       remember(store.saveEndpoint(endpoint))
-      update()
+      updateSoon()
     },
     disconnected(endpoint) {
       known.set(keyOf(endpoint), { endpoint, graceEndsMs: clock.now() + GRACE_MS })
-      update()
+      updateSoon()
     },
     withdrawn(endpoint) {
       known.delete(keyOf(endpoint))
       remember(store.deleteEndpoint(endpoint))
       update()
     },
-    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
+    [Symbol.dispose]() {
+      gathering?.[Symbol.dispose]()
+      timer?.[Symbol.dispose]()
+    },
   }
 }
 

@@ -1,10 +1,11 @@
 import type { KeyAlgorithm, TrustBundle } from '@picket/identity'
 import { encodeBundleMap } from '@picket/identity'
-import { chunkResource, encodeIdentities, encodeServiceConfig, type Resource, type ResourceChunk } from '@picket/rpc'
+import { encodeIdentities, encodeServiceConfig, type Resource } from '@picket/rpc'
 import type { Watch } from '@picket/runtime'
 import type { EntitledIdentity } from './entitlement.ts'
 import type { RegistrationEntry } from './registration-entry.ts'
 import { createResource } from './revision.ts'
+import { createTransfers, type Transfers } from './sync-deltas.ts'
 
 /** What a sidecar is entitled to, as the entries say now. */
 export interface Standing {
@@ -17,11 +18,9 @@ export interface Standing {
 }
 
 /** What sidecars are to have. */
-export interface SyncResources {
+export interface SyncResources extends Pick<Transfers, 'chunksOf' | 'recall'> {
   /** What a sidecar of this standing should have at each moment. */
   follow(standing: Standing): SidecarResources
-  /** Cut once for all streams: the pieces share the resource's memory. */
-  chunksOf(resource: Resource): readonly ResourceChunk[]
   /** Calls `listener` when any of it has changed. */
   subscribe(listener: () => void): Disposable
 }
@@ -43,17 +42,18 @@ export interface SyncResourceSources {
 }
 
 export function createSyncResources(sources: SyncResourceSources): SyncResources {
-  const cut = new WeakMap<Resource, readonly ResourceChunk[]>()
+  const transfers = createTransfers()
   const federated = createFederatedBundles(sources.federation)
   return {
     follow: (standing) => followSources(sources, standing, federated),
-    chunksOf(resource) {
-      const chunks = cut.get(resource) ?? chunkResource(resource)
-      cut.set(resource, chunks)
-      return chunks
-    },
+    chunksOf: (resource, base) => transfers.chunksOf(resource, base),
+    recall: (kind, revision) => transfers.recall(kind, revision),
     subscribe(listener) {
       const subscriptions = new DisposableStack()
+      for (const shared of [sources.endpoints, sources.revocations]) {
+        transfers.remember(shared.value)
+        subscriptions.use(shared.subscribe((resource) => transfers.remember(resource)))
+      }
       for (const source of Object.values(sources)) subscriptions.use(source.subscribe(listener))
       return subscriptions
     },

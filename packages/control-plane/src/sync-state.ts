@@ -1,4 +1,12 @@
-import type { Ack, Hello, Nack, Resource, ResourceKindName, ResourceStatus } from '@picket/rpc'
+import {
+  DELTA_REFUSED,
+  type Ack,
+  type Hello,
+  type Nack,
+  type Resource,
+  type ResourceKindName,
+  type ResourceStatus,
+} from '@picket/rpc'
 
 /** What one sidecar has of one kind of resource, as far as it said. */
 export interface KindState {
@@ -35,13 +43,19 @@ function nextKindState(state: KindState, event: Exclude<SyncEvent, Hello>): Kind
     case 'ack':
       return { ...state, acked: event.revision, nack: event.revision === state.sent ? undefined : state.nack }
     case 'nack':
-      return event.revision === state.sent ? { ...state, nack: event } : state
+      if (event.revision !== state.sent) return state
+      // Not the resource was refused but the way it came: it is sent again, whole.
+      return event.code === DELTA_REFUSED.code ? { ...state, sent: '', nack: undefined } : { ...state, nack: event }
   }
 }
 
 /** The first of `wanted` that the sidecar was not sent yet. A refused revision is not sent again; its successor is. */
-export function nextResource(state: SyncState, wanted: readonly Resource[]): Resource | undefined {
-  return wanted.find(({ kind, revision }) => state.get(kind)?.sent !== revision)
+export function nextResource(
+  state: SyncState,
+  wanted: readonly Resource[],
+  isToWait: (kind: ResourceKindName) => boolean = () => false,
+): Resource | undefined {
+  return wanted.find(({ kind, revision }) => state.get(kind)?.sent !== revision && !isToWait(kind))
 }
 
 export function toResourceStatus({ kind, sent, acked, nack }: KindState): ResourceStatus {

@@ -24,7 +24,9 @@ suite('a stream', () => {
       service: { name: 'payments' },
     })
     parseTrustBundle((await payments.next('trust-bundle')).bytes.toString(), TRUST_DOMAIN)
-    const { bytes } = await payments.next('endpoints', (endpoints) => endpoints.bytes.includes('ledger'))
+    const { bytes } = await payments.next('endpoints', (endpoints) =>
+      ['ledger', 'payments'].every((name) => endpoints.bytes.includes(name)),
+    )
     const addresses = parseEndpoints(bytes).services.map(({ name, addresses: [first] }) => [
       name,
       formatHostPort(first!),
@@ -34,7 +36,7 @@ suite('a stream', () => {
       ['payments', '127.0.0.1:1'],
     ])
     assert.equal(
-      (await ledger.next('endpoints', (endpoints) => endpoints.bytes.includes('payments'))).bytes.equals(bytes),
+      (await ledger.next('endpoints', ({ bytes: seen }) => seen.includes('ledger'))).bytes.equals(bytes),
       true,
     )
     const operator = plane.operator

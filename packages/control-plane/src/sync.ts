@@ -12,7 +12,7 @@ import { identityOf } from './certificates.ts'
 import type { EndpointRegistry, KnownEndpoint } from './endpoints.ts'
 import type { EnrollmentDenial, EnrollmentService } from './enrollment.ts'
 import { createSidecarList } from './sidecar-list.ts'
-import { createSyncConnection, type Opening, type SyncConnection } from './sync-connection.ts'
+import { createSyncConnection, type Opening, type SyncConnection, type SyncIdentity } from './sync-connection.ts'
 import { openStream } from './sync-opening.ts'
 import { createRotationOrders } from './sync-orders.ts'
 import { createRecheck } from './sync-recheck.ts'
@@ -105,9 +105,7 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
 
   return {
     accept(stream, caller) {
-      const { id, leaf, notAfter } = identityOf(caller)
-      const identity = { id, serialNumber: leaf.serialNumber, notAfter }
-      openStream(stream, deps, identity, { sidecars, begin, receive, finish })
+      openStream(stream, deps, toSyncIdentity(caller), { sidecars, begin, receive, finish })
     },
     rotate: (spiffeId) =>
       rotateWhere((sidecar) => spiffeId === '' || sidecar.spiffeId === spiffeId).map(({ identity }) => identity.id.uri),
@@ -136,6 +134,11 @@ function dismiss(
   connection.end(new RpcError('ERR_RPC_DENIED', message))
   const endpoint = toEndpoint(connection)
   if (endpoint) endpoints.withdrawn(endpoint)
+}
+
+function toSyncIdentity(caller: Caller): SyncIdentity {
+  const { id, leaf, notAfter } = identityOf(caller)
+  return { id, serialNumber: leaf.serialNumber, notAfter }
 }
 
 function toConnected({ identity, hello, standing, state, report }: SyncConnection): ConnectedSidecar {

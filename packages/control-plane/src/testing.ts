@@ -159,8 +159,10 @@ export async function connectSidecar(
   answer: 'ack' | 'nack' = 'ack',
 ): Promise<TestSidecar> {
   const abort = new AbortController()
-  const stream = client.sync(abort.signal)
   const received: Resource[] = []
+  const stream = client.sync(abort.signal, {
+    baseOf: (kind, revision) => received.findLast((one) => one.kind === kind && one.revision === revision)?.bytes,
+  })
   let rotations = 0
   let heard = Promise.withResolvers<void>()
   stream.onResource((resource) => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Resource, ResourceChunk } from './messages.ts'
+import { applyDelta } from './delta.ts'
+import type { Resource, ResourceChunk, ResourceKindName } from './messages.ts'
 import { RpcError } from './rpc-error.ts'
 
 /** Largest content of one chunk. */
@@ -13,11 +14,23 @@ const PIECES = 4096
 
 /** The pieces of a resource in order, sharing its memory; one empty piece for an empty resource. */
 export function chunkResource({ kind, revision, bytes }: Resource): readonly ResourceChunk[] {
+  return cut({ kind, revision, baseRevision: '', sha256: createHash('sha256').update(bytes).digest() }, bytes)
+}
+
+/** The pieces of a delta that leads from `baseRevision` to the resource. */
+export function chunkDelta(resource: Resource, baseRevision: string, delta: Buffer): readonly ResourceChunk[] {
+  const { kind, revision, bytes } = resource
+  return cut({ kind, revision, baseRevision, sha256: createHash('sha256').update(bytes).digest() }, delta)
+}
+
+function cut(
+  head: Pick<ResourceChunk, 'kind' | 'revision' | 'baseRevision' | 'sha256'>,
+  bytes: Buffer,
+): readonly ResourceChunk[] {
   const count = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES))
-  const sha256 = createHash('sha256').update(bytes).digest()
   return Array.from({ length: count }, (_, index) => {
     const content = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)
-    return { kind, revision, index, count, totalBytes: bytes.length, sha256, content, baseRevision: '' }
+    return { ...head, index, count, totalBytes: bytes.length, content }
   })
 }
 
@@ -29,8 +42,21 @@ export interface Reassembler {
   accept(chunk: ResourceChunk): Resource | undefined
 }
 
+/** What a delta needs at the end that it comes to. */
+export interface DeltaBases {
+  /** The bytes of a revision that is held. */
+  baseOf(kind: ResourceKindName, revision: string): Buffer | undefined
+  /** The delta to this revision leads nowhere from what is held: the whole is needed. */
+  mismatched(chunk: ResourceChunk): void
+}
+
+/** What the sender of a delta is told then. */
+export const DELTA_REFUSED = { code: 'ERR_DELTA_BASE', message: 'the delta does not fit what is held' } as const
+
+const NO_BASES: DeltaBases = { baseOf: () => undefined, mismatched() {} }
+
 /** Memory is bounded by `maxBytes`: no piece is kept that the first one did not announce. */
-export function createReassembler(maxBytes: number = RESOURCE_BYTES): Reassembler {
+export function createReassembler(maxBytes: number = RESOURCE_BYTES, bases: DeltaBases = NO_BASES): Reassembler {
   let first: ResourceChunk | undefined
   let pieces: Buffer[] = []
   let gatheredBytes = 0
@@ -43,12 +69,13 @@ export function createReassembler(maxBytes: number = RESOURCE_BYTES): Reassemble
       gatheredBytes += chunk.content.length
       if (gatheredBytes > first.totalBytes) throw invalid('a resource is longer than announced')
       if (pieces.length < first.count) return undefined
-      const bytes = Buffer.concat(pieces, gatheredBytes)
-      checkWhole(bytes, first)
+      const content = Buffer.concat(pieces, gatheredBytes)
+      if (content.length !== first.totalBytes) throw invalid('a resource is shorter than announced')
       first = undefined
       pieces = []
       gatheredBytes = 0
-      return { kind: chunk.kind, revision: chunk.revision, bytes }
+      const bytes = chunk.baseRevision === '' ? checkWhole(content, chunk) : resolve(content, chunk, maxBytes, bases)
+      return bytes && { kind: chunk.kind, revision: chunk.revision, bytes }
     },
   }
 }
@@ -63,6 +90,7 @@ function checkNext(chunk: ResourceChunk, first: ResourceChunk, expectedIndex: nu
   const same =
     chunk.kind === first.kind &&
     chunk.revision === first.revision &&
+    chunk.baseRevision === first.baseRevision &&
     chunk.count === first.count &&
     chunk.totalBytes === first.totalBytes &&
     chunk.sha256.equals(first.sha256)
@@ -72,10 +100,29 @@ function checkNext(chunk: ResourceChunk, first: ResourceChunk, expectedIndex: nu
   if (chunk.content.length === 0 && first.totalBytes > 0) throw invalid('a piece of a resource is empty')
 }
 
-function checkWhole(bytes: Buffer, first: ResourceChunk): void {
-  if (bytes.length !== first.totalBytes) throw invalid('a resource is shorter than announced')
-  if (!createHash('sha256').update(bytes).digest().equals(first.sha256)) {
-    throw invalid('a resource does not have the announced SHA-256')
+function checkWhole(bytes: Buffer, { sha256 }: ResourceChunk): Buffer {
+  if (isWhole(bytes, sha256)) return bytes
+  throw invalid('a resource does not have the announced SHA-256')
+}
+
+function isWhole(bytes: Buffer, sha256: Buffer): boolean {
+  return createHash('sha256').update(bytes).digest().equals(sha256)
+}
+
+/** A delta that does not come out right is no fault of the stream: the two ends think differently of what is held. */
+function resolve(delta: Buffer, chunk: ResourceChunk, maxBytes: number, bases: DeltaBases): Buffer | undefined {
+  const base = bases.baseOf(chunk.kind, chunk.baseRevision)
+  const bytes = base && tryDelta(base, delta, maxBytes)
+  if (bytes && isWhole(bytes, chunk.sha256)) return bytes
+  bases.mismatched(chunk)
+  return undefined
+}
+
+function tryDelta(base: Buffer, delta: Buffer, maxBytes: number): Buffer | undefined {
+  try {
+    return applyDelta(base, delta, maxBytes)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,20 +1,27 @@
 import { status as Status, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js'
-import { createReassembler } from './chunks.ts'
+import { createReassembler, DELTA_REFUSED, RESOURCE_BYTES } from './chunks.ts'
 import type { Channel } from './client-channel.ts'
-import type { SyncClientStream } from './control-plane-client.ts'
+import type { SyncClientStream, SyncOptions } from './control-plane-client.ts'
 import { methodDefinition, type Wire } from './contract.ts'
-import type { Resource, SyncPush } from './messages.ts'
+import type { Resource, SyncPush, SyncRequestMessage } from './messages.ts'
 import { RpcError } from './rpc-error.ts'
 import { decodeSyncPush, encodeSyncRequest } from './sync-codec.ts'
 
 /** Opens a stream on `channel`; it ends when `signal` aborts, also on a channel that has retired since. */
-export function openSyncStream(channel: Channel, signal: AbortSignal): SyncClientStream {
+export function openSyncStream(channel: Channel, signal: AbortSignal, options: SyncOptions = {}): SyncClientStream {
   const call = openCall(channel)
-  const reassembler = createReassembler()
+  const reassembler = createReassembler(RESOURCE_BYTES, {
+    baseOf: (kind, revision) => options.baseOf?.(kind, revision),
+    mismatched: ({ kind: resource, revision }) => send({ kind: 'nack', resource, revision, ...DELTA_REFUSED }),
+  })
   const resourceListeners: ((resource: Resource) => void)[] = []
   const rotateListeners: (() => void)[] = []
   const { promise: closed, resolve } = Promise.withResolvers<RpcError | undefined>()
   let failure: RpcError | undefined
+
+  function send(message: SyncRequestMessage): void {
+    if (call.writable) call.write(encodeSyncRequest(message))
+  }
 
   function accept(push: SyncPush | undefined): void {
     if (push?.kind === 'rotate-svid') for (const listener of rotateListeners) listener()
@@ -43,7 +50,7 @@ export function openSyncStream(channel: Channel, signal: AbortSignal): SyncClien
 
   return {
     closed,
-    send: (message) => void (call.writable && call.write(encodeSyncRequest(message))),
+    send,
     onOpen: (listener) => void call.once('metadata', listener),
     onResource: (listener) => void resourceListeners.push(listener),
     onRotate: (listener) => void rotateListeners.push(listener),

@@ -61,7 +61,7 @@ export function connectControlPlane(
     attest: unary('Certificates/Attest'),
     issue: unary('Certificates/Issue'),
     issueJwt: unary('Certificates/IssueJwt'),
-    sync: (signal) => openSyncStream(channel(), signal),
+    sync: (signal, call) => openSyncStream(channel(), signal, call),
     get keyExchangeGroup() {
       return current?.keyExchangeGroup
     },

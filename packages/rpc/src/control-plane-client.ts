@@ -38,6 +38,7 @@ import type {
   IssueRequest,
   IssueResponse,
   Resource,
+  ResourceKindName,
   SyncRequestMessage,
 } from './messages.ts'
 import type { RpcError } from './rpc-error.ts'
@@ -61,13 +62,18 @@ export interface ControlPlaneClient extends AsyncDisposable {
   issue(request: IssueRequest, options?: CallOptions): Promise<IssueResponse>
   issueJwt(request: IssueJwtRequest, options?: CallOptions): Promise<IssueJwtResponse>
   /** One stream, until `signal` aborts or the server ends it; the caller opens the next, also after a change of its SVID. */
-  sync(signal: AbortSignal): SyncClientStream
+  sync(signal: AbortSignal, options?: SyncOptions): SyncClientStream
   /** TLS key exchange group of the newest connection, such as `X25519MLKEM768`; undefined before the first. */
   readonly keyExchangeGroup: string | undefined
   readonly admin: AdminClient
   readonly authorities: AuthorityClient
   readonly revocations: RevocationClient
   readonly federation: FederationClient
+}
+
+export interface SyncOptions {
+  /** The bytes of a revision that is held, which a delta may build on; a stream without it takes no deltas. */
+  readonly baseOf?: (kind: ResourceKindName, revision: string) => Buffer | undefined
 }
 
 /** Register listeners before the first `send`. */

@@ -74,7 +74,16 @@ export {
 export { encodeIdentities, parseIdentities, type Identities, type IdentityRecord } from './identities-payload.ts'
 export { encodeRevocations, parseRevocations, type Revocations } from './revocations-payload.ts'
 export { controlPlaneId, isReservedId, operatorId, type Caller } from './caller.ts'
-export { CHUNK_BYTES, chunkResource, createReassembler, RESOURCE_BYTES, type Reassembler } from './chunks.ts'
+export {
+  CHUNK_BYTES,
+  chunkDelta,
+  chunkResource,
+  createReassembler,
+  DELTA_REFUSED,
+  RESOURCE_BYTES,
+  type Reassembler,
+} from './chunks.ts'
+export { createDelta } from './delta.ts'
 export type {
   AdminHandlers,
   AuthorityHandlers,
@@ -93,6 +102,7 @@ export type {
   FederationClient,
   RevocationClient,
   SyncClientStream,
+  SyncOptions,
 } from './control-plane-client.ts'
 export type { Standing, WorkloadHandlers } from './workload/handlers.ts'
 export type {

@@ -100,6 +100,8 @@ export interface Hello {
   /** HOST:PORT, or '' when it takes no inbound calls. */
   readonly advertise: string
   readonly held: readonly ResourceRevision[]
+  /** It can apply deltas; else every resource comes whole. */
+  readonly takesDeltas?: boolean
 }
 
 export interface Ack {

@@ -44,6 +44,7 @@ const message: fc.Arbitrary<SyncRequestMessage> = fc.oneof(
     instanceId: text,
     version: text,
     advertise: text,
+    takesDeltas: fc.boolean(),
     held: fc.array(plain<ResourceRevision>({ kind, revision: text }), { maxLength: 4 }),
   }),
   plain<Ack>({ kind: fc.constant('ack'), resource: kind, revision: text }),

@@ -79,6 +79,7 @@ function decodeHello(hello: NonNullable<RequestRead['hello']>): Hello {
     kind: 'hello',
     instanceId: short(hello.instanceId, 'instance_id'),
     version: short(hello.version, 'version'),
+    takesDeltas: hello.takesDeltas,
     advertise: bounded(hello.advertise, LIMITS.text, 'advertise'),
     held: few(hello.held, LIMITS.held, 'held').flatMap(({ kind: wireKind, revision }) => {
       const kind = decodeKind(wireKind)

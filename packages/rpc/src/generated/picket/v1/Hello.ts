@@ -10,6 +10,7 @@ export interface Hello {
   version?: string
   advertise?: string
   held?: _picket_v1_ResourceRevision[]
+  takesDeltas?: boolean
 }
 
 export interface Hello__Output {
@@ -17,4 +18,5 @@ export interface Hello__Output {
   version: string
   advertise: string
   held: _picket_v1_ResourceRevision__Output[]
+  takesDeltas: boolean
 }
