@@ -30,14 +30,8 @@ const INTERMEDIATE = {
 
 const LOOK_AGAIN_MS = 30_000
 
-/** `https_spiffe`: the endpoint is whom its SVID says. */
-export function followSvid(svid: Watch<X509Svid>): Watch<SecureContextOptions> {
-  const context = createWatch(toContext(svid.value))
-  svid.subscribe((changed) => context.set(toContext(changed)))
-  return context
-}
-
-function toContext({ chain, privateKey }: X509Svid): SecureContextOptions {
+/** What an SVID is to TLS. */
+export function toEndpointContext({ chain, privateKey }: X509Svid): SecureContextOptions {
   return { ...INTERMEDIATE, cert: encodeCertificatesPem(chain), key: encodePrivateKeyPem(privateKey) }
 }
 

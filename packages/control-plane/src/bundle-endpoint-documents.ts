@@ -26,7 +26,7 @@ export interface EndpointAnswer {
 }
 
 /** How often others look for a newer bundle, when the authority does not say (rule 46). */
-const REFRESH_HINT_SECONDS = 300
+export const REFRESH_HINT_SECONDS = 300
 
 /** The SPIFFE bundle at `/`, and OpenID Connect discovery where there is an issuer. */
 export function createEndpointDocuments(bundle: TrustBundle, issuer: JwtIssuer | undefined): EndpointDocuments {

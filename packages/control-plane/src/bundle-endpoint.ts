@@ -14,8 +14,9 @@ import {
   type Tasks,
   type Watch,
 } from '@picket/runtime'
-import { followFiles, followSvid } from './bundle-endpoint-certificate.ts'
+import { followFiles } from './bundle-endpoint-certificate.ts'
 import { answerEndpoint, createEndpointDocuments } from './bundle-endpoint-documents.ts'
+import { followSvid, type EndpointProof } from './bundle-endpoint-svid.ts'
 import { ControlPlaneError } from './error.ts'
 import type { ControlPlaneSettings } from './settings.ts'
 
@@ -72,10 +73,10 @@ export async function startBundleEndpoint(
   address: HostPort,
   settings: BundleEndpointSettings,
 ): Promise<BundleEndpoint> {
-  const context = await contextOf(deps, settings)
+  const proof = await proofOf(deps, settings)
   let documents = createEndpointDocuments(deps.bundle.value, settings.jwtIssuer)
   const count = requestCounter(deps.metrics)
-  const server = createTlsServer(context.value, (request, response) => {
+  const server = createTlsServer(proof.context.value, (request, response) => {
     const { method, url, headers } = request
     const {
       status,
@@ -93,7 +94,8 @@ export async function startBundleEndpoint(
   await listen(server, address)
   server.on('error', (error) => deps.logger.error('bundle endpoint failed', { error: error.message }))
   const subscriptions = [
-    context.subscribe((changed) => server.setSecureContext(changed)),
+    proof,
+    proof.context.subscribe((changed) => server.setSecureContext(changed)),
     deps.bundle.subscribe((changed) => void (documents = createEndpointDocuments(changed, settings.jwtIssuer))),
   ]
   const bound = server.address() as AddressInfo
@@ -111,16 +113,15 @@ export async function startBundleEndpoint(
   }
 }
 
-async function contextOf(
-  deps: BundleEndpointDeps,
-  settings: BundleEndpointSettings,
-): Promise<Watch<SecureContextOptions>> {
+async function proofOf(deps: BundleEndpointDeps, settings: BundleEndpointSettings): Promise<EndpointProof> {
   const { bundleEndpointProfile: profile, bundleEndpointCertificate: certificate, bundleEndpointKey: key } = settings
   if (profile === 'https_web') {
-    if (certificate !== undefined && key !== undefined) return followFiles(deps, { certificate, key })
+    if (certificate !== undefined && key !== undefined) {
+      return { context: await followFiles(deps, { certificate, key }), [Symbol.dispose]() {} } // its task is the control plane's
+    }
     throw misfit('https_web needs --bundle-endpoint-certificate and --bundle-endpoint-key')
   }
-  if (certificate === undefined && key === undefined) return followSvid(deps.svid)
+  if (certificate === undefined && key === undefined) return followSvid(deps)
   throw misfit('a certificate file is for --bundle-endpoint-profile https_web')
 }
 

@@ -107,7 +107,9 @@ async function serve(
   metrics.onRender(() => expiry.set(svid.value.notAfter.getTime() / 1000))
   const authorities = await openAuthorityService({ ...own, store, metrics })
   const bundles = createTrustBundles(issuer.bundle, authorities.revocations.list)
-  const federation = opening.use(await startFederation({ ...deps, metrics, store, own: issuer.bundle }, settings))
+  const { list: revocations } = authorities.revocations
+  const foreign = { ...deps, metrics, store, own: issuer.bundle, revocations }
+  const federation = opening.use(await startFederation(foreign, settings))
   const parts = { issuer, store, bundles, federation, settings, authorities, own: [svid, operator] }
   const handlers = await createHandlers(opening, { ...deps, metrics }, parts)
 
