@@ -9,9 +9,9 @@ export const WORKLOAD_LIMITS = {
   concurrentStreams: 100,
   /** A connection without a call is closed after this time. */
   idleMs: 600_000,
-  /** New calls of one connection, and of all together. */
-  connectionCalls: { perSecond: 50, burst: 200 },
-  calls: { perSecond: 500, burst: 2000 },
+  /** New calls of one connection, and of all together: there are clients that ask for a token before each of their requests. */
+  connectionCalls: { perSecond: 500, burst: 2000 },
+  calls: { perSecond: 2000, burst: 8000 },
   /** Messages on one Envoy's stream. */
   streamMessages: { perSecond: 10, burst: 100 },
   audiences: 32,
