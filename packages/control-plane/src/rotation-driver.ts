@@ -217,5 +217,5 @@ function createLook(deps: LookDeps, options: RotationOptions): () => Promise<num
 
 /** Whoever follows the rotation sees what holds it up. */
 function withTrouble(progress: RotationProgress | undefined, reason: string): RotationProgress | undefined {
-  return progress && { ...progress, laggards: [{ spiffeId: 'control plane', instanceId: '', reason }] }
+  return progress && { ...progress, laggards: [{ spiffeId: 'the control plane', instanceId: '', reason }] }
 }

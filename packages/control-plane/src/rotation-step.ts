@@ -203,7 +203,11 @@ function reissue(
       phase: 'reissuing',
       connected: sidecars.length,
       followed: sidecars.length - laggards.length,
-      laggards,
+      laggards: [
+        ...laggards,
+        ...(ownIsOld ? [toOwnLaggard('renews its own SVIDs')] : []),
+        ...(tokensEndMs > nowMs ? [toOwnLaggard(`waits for tokens, good until ${toInstant(tokensEndMs)}`)] : []),
+      ],
       deadlineAtMs,
       lookAgainAtMs: earliest(nowMs, times),
       retiring: keyIds,
@@ -250,6 +254,14 @@ function awaitedUntil(sidecars: readonly SidecarFact[]): readonly (number | unde
 function toLaggard({ spiffeId, instanceId, awaitedUntilMs }: SidecarFact, reason: string): Laggard {
   const isGone = awaitedUntilMs !== undefined
   return { spiffeId, instanceId, reason: isGone ? `${reason}, and has just lost its connection` : reason }
+}
+
+function toOwnLaggard(reason: string): Laggard {
+  return { spiffeId: 'the control plane', instanceId: '', reason }
+}
+
+function toInstant(atMs: number): string {
+  return new Date(atMs).toISOString()
 }
 
 function earliest(nowMs: number, times: readonly (number | undefined)[]): number | undefined {
