@@ -46,7 +46,13 @@ after(async () => {
 
 const createEntry = (spiffeId: string, selectors: string[], change: object = {}): Promise<unknown> =>
   plane.operator.admin.createEntry({
-    ...{ spiffeId, selectors, ttlSeconds: 0, dnsNames: [], service: '', hint: '', federatesWith: [] },
+    spiffeId,
+    selectors,
+    ttlSeconds: 0,
+    dnsNames: [],
+    service: '',
+    hint: '',
+    federatesWith: [],
     ...change,
   })
 

@@ -98,8 +98,7 @@ function parseFederated(names: readonly string[], own: TrustDomain, problems: st
   if (names.length > MOST_FEDERATED) problems.push(`federates_with: more than ${MOST_FEDERATED}`)
   for (const [index, name] of names.entries()) {
     try {
-      if (parseTrustDomain(name).name !== name)
-        throw new TypeError(`write the name alone: "${parseTrustDomain(name).name}"`)
+      parseTrustDomain(name)
       if (name === own.name) throw new TypeError(`${name} is the own trust domain`)
     } catch (thrown) {
       problems.push(`federates_with[${index}]: ${messageOf(thrown)}`)
