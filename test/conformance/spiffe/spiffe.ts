@@ -34,6 +34,7 @@ export async function spiffeConformance(report: Report): Promise<void> {
   judgeFetch(await fetchOnce(program, socket), report)
   await rotationCases(mesh, program, socket, report)
   await wireCases(socket, report)
+  await withdrawalCase(mesh, program, socket, report)
 }
 
 async function socketCases(socket: string, report: Report): Promise<void> {
@@ -83,13 +84,7 @@ function judgeFetch(lines: readonly Seen[], report: Report): void {
 
 async function rotationCases(mesh: Mesh, program: string, socket: string, report: Report): Promise<void> {
   await using watcher = startWatcher(program, socket)
-  const attempt = async (name: string, run: () => Promise<boolean>): Promise<void> => {
-    try {
-      report({ name: `go-spiffe: ${name}`, passed: await run() })
-    } catch (thrown) {
-      report({ name: `go-spiffe: ${name}`, passed: false, detail: messageOf(thrown) })
-    }
-  }
+  const attempt = createAttempt(report)
   let serial: string | undefined
   await attempt('rule 58: a watcher gets the full state at once', async () => {
     const first = await watcher.until(({ event }) => event === 'watch-x509')
@@ -137,9 +132,29 @@ async function rotationCases(mesh: Mesh, program: string, socket: string, report
     if (code !== 0) throw new Error(stderr)
     return (await watcher.until(({ event, count }) => event === 'watch-jwt-bundles' && count === 2)).ok
   })
-  await attempt('rule 63: an identity that is withdrawn is denied in the middle of a stream', async () => {
-    for (const name of ['somebody-elses', 'payments-reports', 'payments']) await mesh.withdraw(name)
-    const { code } = await watcher.until(({ event }) => event === 'watch-x509-error')
-    return code === 'PermissionDenied'
-  })
+}
+
+/** The last thing that is tried: from here on there is nobody to serve. */
+async function withdrawalCase(mesh: Mesh, program: string, socket: string, report: Report): Promise<void> {
+  await using watcher = startWatcher(program, socket)
+  await createAttempt(report)(
+    'rule 63: an identity that is withdrawn is denied in the middle of a stream',
+    async () => {
+      await watcher.until(({ event }) => event === 'watch-x509')
+      for (const name of ['somebody-elses', 'payments-reports', 'payments']) await mesh.withdraw(name)
+      const { code } = await watcher.until(({ event }) => event === 'watch-x509-error')
+      return code === 'PermissionDenied'
+    },
+  )
+}
+
+/** A case of the watcher: true, or what went wrong. */
+function createAttempt(report: Report): (name: string, run: () => Promise<boolean>) => Promise<void> {
+  return async (name, run) => {
+    try {
+      report({ name: `go-spiffe: ${name}`, passed: await run() })
+    } catch (thrown) {
+      report({ name: `go-spiffe: ${name}`, passed: false, detail: messageOf(thrown) })
+    }
+  }
 }
