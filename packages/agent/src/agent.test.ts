@@ -6,7 +6,15 @@ import { test } from 'node:test'
 import { encodeTrustBundle, encodeTrustBundlePem, parseSpiffeId } from '@picket/identity'
 import { createTestAuthority } from '@picket/identity/testing'
 import type { PolicyEngine, PolicyStore } from '@picket/policy'
-import { encodeEndpoints, encodeServiceConfig, RpcError, type Hello, type Nack, type Report } from '@picket/rpc'
+import {
+  encodeEndpoints,
+  encodeIdentities,
+  encodeServiceConfig,
+  RpcError,
+  type Hello,
+  type Nack,
+  type Report,
+} from '@picket/rpc'
 import { createMetrics, createTasks, createWatch, Secret, systemClock, systemRandom, type Tasks } from '@picket/runtime'
 import { createRecordingLogger } from '@picket/runtime/testing'
 import { openAgent, type Agent } from './agent.ts'
@@ -228,6 +236,24 @@ test('what is bad is refused with a code and the good one stays', async () => {
   assert.equal(sidecar.policy.engine.value?.revision, 'p1')
   assert.equal(resources.endpoints.value.services[0]?.name, 'ledger')
   assert.equal(resources.serviceConfig.value?.service.name, 'payments')
+})
+
+test('a sidecar that is denied gives workloads nothing, and all again when it is taken back', async () => {
+  await using t = await setUp()
+  await using sidecar = await t.run(t.source)
+  await pushAll(t.plane)
+  const { agent } = sidecar
+  const record = { spiffeId: agent.svid.value.id, hint: 'own', selectors: [], federatesWith: [], ttlSeconds: 0 }
+  const identities = encodeIdentities({ identities: [{ ...record, keyAlgorithm: 'ec-p256', dnsNames: [] }] })
+  t.plane.streams[0]!.push('identities', 'i1', identities)
+  await eventually('the identity', () => agent.identities.value[0]?.hint === 'own')
+  t.plane.streams[0]!.end(new RpcError('ERR_RPC_DENIED', 'no registration entry matches'))
+  await eventually('its end', () => agent.identities.value.length === 0)
+  const next = await eventually('the next stream', () => t.plane.streams[1])
+  const hello = (await eventually('its hello', () => next.messages[0])) as Hello
+  assert.ok(!hello.held.some(({ kind }) => kind === 'identities'))
+  next.push('identities', 'i1', identities)
+  await eventually('the identity again', () => agent.identities.value.length === 1)
 })
 
 test('a pushed command renews under a new key, and the stream moves to it', async () => {

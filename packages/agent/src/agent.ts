@@ -170,6 +170,8 @@ function startTasks(deps: AgentDeps, tasks: Tasks, parts: AgentParts, options: A
     },
     rotateNow: () => identities.rotateNow(ORDER_SPREAD_MS),
     denied: async () => {
+      identities.withdraw()
+      resources.askAgain('identities')
       if (await evidence.isFresh()) identities.rotateNow(0)
     },
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseCsr, type SpiffeId, type X509Svid } from '@picket/identity'
+import { createBundleSource, createRevocationList, parseCsr, type SpiffeId, type X509Svid } from '@picket/identity'
 import { createTestAuthority } from '@picket/identity/testing'
 import { RpcError, type IdentityRecord } from '@picket/rpc'
 import { createMetrics, createWatch } from '@picket/runtime'
@@ -187,6 +187,28 @@ test('a refusal that says when to come back is obeyed', async () => {
   await t.clock.advance(1)
   assert.equal(t.asked.length, 2)
   assert.equal(t.identities.rotations, 1)
+})
+
+test('an identity on the deny-list is not given to workloads, until it is taken off', async () => {
+  await using t = setUp()
+  t.entitled.set([record('/payments'), record('/ledger')])
+  await t.clock.advance(0)
+  const { bundles } = t.deps.bundles.value
+  const list = createRevocationList([{ kind: 'spiffe-id', value: 'spiffe://bank.test/ledger' }])
+  t.deps.bundles.set(createBundleSource(bundles, list))
+  assert.deepEqual(t.paths(), ['/payments'])
+  t.deps.bundles.set(createBundleSource(bundles))
+  assert.deepEqual(t.paths(), ['/payments', '/ledger'])
+})
+
+test('nothing is given to workloads of a sidecar that is nobody any more, until it is somebody again', async () => {
+  await using t = setUp()
+  t.entitled.set([record('/payments'), record('/ledger')])
+  await t.clock.advance(0)
+  t.identities.withdraw()
+  assert.deepEqual(t.paths(), [])
+  t.entitled.set([record('/payments')])
+  assert.deepEqual(t.paths(), ['/payments'])
 })
 
 test('what was held before a restart is not asked for again', async () => {

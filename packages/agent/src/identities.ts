@@ -1,4 +1,4 @@
-import type { KeyAlgorithm, SpiffeId, X509Svid } from '@picket/identity'
+import { verifyX509Svid, type KeyAlgorithm, type SpiffeId, type X509Svid } from '@picket/identity'
 import type { IdentityRecord } from '@picket/rpc'
 import { createTasks, createWatch, type Tasks, type Watch, type WatchSource } from '@picket/runtime'
 import { createSvidRotation, type SvidIssuer, type SvidRotation, type SvidRotationDeps } from './svid-rotation.ts'
@@ -16,12 +16,17 @@ export interface WorkloadIdentity {
 export interface Identities {
   /** The default identity's: what this sidecar authenticates with. */
   readonly svid: Watch<X509Svid>
-  /** The default one first; those whose first SVID is still on its way are not there yet. */
+  /** The default one first; those whose first SVID is still on its way are not there, nor those on the deny-list. */
   readonly identities: Watch<readonly WorkloadIdentity[]>
   /** One to a SPIFFE ID, the default one first. */
   readonly svids: readonly X509Svid[]
   /** Successful renewals of the default identity. */
   readonly rotations: number
+  /**
+   * The control plane takes this sidecar for nobody: nothing more is given to workloads until it says otherwise. The SVID of
+   * the default identity stays as it is, for the mesh to judge.
+   */
+  withdraw(): void
   /** Renews all of them, spread over `withinMs`. */
   rotateNow(withinMs: number): void
   run(signal: AbortSignal): Promise<void>
@@ -66,6 +71,7 @@ class Keeper implements Identities {
   /** What the entries said when the SVID held was asked for, by SPIFFE ID. */
   readonly #askedUnder = new Map<string, string>()
   #tasks: Tasks | undefined
+  #isWithdrawn = false
 
   constructor(deps: IdentitiesDeps, { svid, further }: HeldSvids) {
     this.svid = svid
@@ -83,6 +89,11 @@ class Keeper implements Identities {
     return this.#rotation.rotations
   }
 
+  withdraw(): void {
+    this.#isWithdrawn = true
+    this.#publish()
+  }
+
   rotateNow(withinMs: number): void {
     this.#rotation.rotateNow(withinMs)
     for (const member of this.#others.values()) member.rotation.rotateNow(withinMs)
@@ -90,7 +101,8 @@ class Keeper implements Identities {
 
   async run(signal: AbortSignal): Promise<void> {
     await using tasks = createTasks(signal)
-    using _subscription = this.#deps.entitled.subscribe(() => this.#follow())
+    using _followed = this.#deps.entitled.subscribe(() => this.#follow())
+    using _verified = this.#deps.bundles.subscribe(() => this.#publish())
     this.#tasks = tasks
     for (const [uri, member] of this.#others) start(tasks, uri, member)
     tasks.start('svid rotation', (ending) => this.#rotation.run(ending))
@@ -115,6 +127,7 @@ class Keeper implements Identities {
       },
       replace: (next) => {
         svid.set(next)
+        this.#isWithdrawn = false
         this.#renewOutdated() // the entry may have changed while the SVID was on its way
         this.#publish()
         this.#deps.changed()
@@ -123,6 +136,7 @@ class Keeper implements Identities {
   }
 
   #follow(held: readonly X509Svid[] = []): void {
+    this.#isWithdrawn = false
     const [first] = this.#records
     if (!first) return this.#publish()
     this.#moveDefault(first.spiffeId)
@@ -182,8 +196,15 @@ class Keeper implements Identities {
     }
   }
 
+  #isRevoked({ chain }: X509Svid): boolean {
+    const { bundles, clock } = this.#deps
+    const verdict = verifyX509Svid(chain, bundles.value, new Date(clock.now()))
+    return verdict.kind === 'refused' && verdict.code === 'revoked'
+  }
+
   #publish(): void {
-    const next = toIdentities(this.#records, this.svid.value, this.#others)
+    const all = this.#isWithdrawn ? [] : toIdentities(this.#records, this.svid.value, this.#others)
+    const next = all.filter(({ svid }) => !this.#isRevoked(svid))
     if (!isSame(next, this.identities.value)) this.identities.set(next)
   }
 }

@@ -38,6 +38,8 @@ export interface Resources extends Trust {
    * in force when the call returns, before the promise has settled.
    */
   accept(resource: Resource): Promise<void>
+  /** What is held of this kind stays in force, but the next stream gets it again. */
+  askAgain(kind: ResourceKindName): void
 }
 
 export function createResources(policy: Pick<PolicyStore, 'activate'>, pinned: TrustBundle): Resources {
@@ -74,6 +76,10 @@ export function createResources(policy: Pick<PolicyStore, 'activate'>, pinned: T
         const revision = held[kind]?.revision ?? ''
         return revision === '' ? [] : [{ kind, revision }]
       })
+    },
+    askAgain(kind) {
+      const present = held[kind]
+      if (present) held = { ...held, [kind]: { ...present, revision: '' } }
     },
     async accept({ kind, revision, bytes }) {
       await accepts[kind](bytes)

@@ -60,10 +60,10 @@ const TABLE: readonly [string, RotationState, RotationEvent, RotationState][] = 
     { kind: 'waiting', lifetime: HOUR, failures: 10, untilMs: 3_600_400 },
   ],
   [
-    'after expiry the backoff goes on',
+    'after expiry the backoff goes on, in steps of seconds',
     { ...renewing, failures: 9 },
     { kind: 'failed', atMs: 3_700_000 },
-    { kind: 'waiting', lifetime: HOUR, failures: 10, untilMs: 3_722_500 },
+    { kind: 'waiting', lifetime: HOUR, failures: 10, untilMs: 3_703_750 },
   ],
   ['an answer that nobody waits for changes nothing', waiting, { kind: 'failed', atMs: 9 }, waiting],
   ['an svid that nobody asked for changes nothing', waiting, { kind: 'issued', lifetime: LATER, atMs: 9 }, waiting],

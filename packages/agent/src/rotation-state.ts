@@ -25,6 +25,8 @@ const RENEW_AT_SHARE = 0.5
 const RENEWAL_JITTER = 0.1
 /** Also the shortest wait before a renewal: a lifetime of seconds must not turn into a busy loop. */
 export const RENEWAL_RETRY = { firstMs: 500, maxMs: 30_000 } as const
+/** Without an SVID that counts a sidecar serves nobody: whoever issues the next one says when it is asked too often. */
+const RETRY_AFTER_EXPIRY = { firstMs: 500, maxMs: 5000 } as const
 
 /** The state for an SVID that was not issued just now: one read from disk may be past its half life already. */
 export function initialRotation(lifetime: Lifetime, random: Random): RotationState {
@@ -61,12 +63,12 @@ function renewalDelayMs(lifeMs: number, random: Random): number {
 /**
  * Exponential backoff, or what the issuer asks for, spread so that those who were refused together do not come back
  * together; but before expiry never more than half of what is left: several attempts always fall into the last minute,
- * when a late success still saves the connection. After expiry the plain delay goes on.
+ * when a late success still saves the connection.
  */
 function retryDelayMs(failures: number, retryAfterMs: number | undefined, leftMs: number, random: Random): number {
   const delayMs =
     retryAfterMs === undefined
-      ? backoffMs(failures, RENEWAL_RETRY, random)
+      ? backoffMs(failures, leftMs <= 0 ? RETRY_AFTER_EXPIRY : RENEWAL_RETRY, random)
       : Math.max(RENEWAL_RETRY.firstMs / 2, retryAfterMs * (1 + random.fraction()))
   return leftMs <= 0 ? delayMs : Math.min(delayMs, Math.max(RENEWAL_RETRY.firstMs, leftMs / 2))
 }

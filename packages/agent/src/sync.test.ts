@@ -169,7 +169,7 @@ test('comes back with growing delays while the control plane is away', async () 
   }
   assert.deepEqual(
     openedAt.slice(1).map((atMs, index) => atMs - (openedAt[index] ?? 0)),
-    [375, 750, 1500, 3000, 6000, 12_000, 22_500, 22_500, 22_500],
+    [375, 750, 1500, 3000, 6000, 7500, 7500, 7500, 7500],
   )
 })
 
@@ -212,6 +212,34 @@ test('says when the control plane does not take the svid, and only then', async 
   t.streams[1]?.close(new RpcError('ERR_RPC_DENIED', 'not issued here'))
   await settle()
   assert.equal(t.denials, 1)
+})
+
+test('the deny-list waits for nothing: not for a policy that takes its time', async () => {
+  const taken: string[] = []
+  await using t = setUp(({ kind }) => {
+    taken.push(kind)
+    return kind === 'policy-bundle' ? new Promise(() => {}) : Promise.resolve()
+  })
+  t.streams[0]?.push('p1', 'policy-bundle')
+  t.streams[0]?.push('e1')
+  t.streams[0]?.push('r1', 'revocations')
+  assert.deepEqual(taken, ['policy-bundle', 'revocations'], 'in the turn in which it came')
+})
+
+test('the stream before ends when the next one stands, and not sooner', async () => {
+  await using t = setUp()
+  t.streams[0]?.open()
+  t.svid.set(2)
+  await settle()
+  let ended = false
+  void t.streams[0]?.closed.then(() => (ended = true))
+  await settle()
+  assert.equal(ended, false)
+  t.svid.set(3)
+  t.streams[1]?.open()
+  await settle()
+  assert.equal(ended, true)
+  assert.equal(t.streams.length, 3, 'a change meanwhile is not lost')
 })
 
 test('passes the command to rotate on', async () => {

@@ -31,7 +31,7 @@ export interface SyncDeps extends InboxDeps {
   readonly denied: () => Promise<void>
 }
 
-const RECONNECT = { firstMs: 500, maxMs: 30_000 } as const
+const RECONNECT = { firstMs: 500, maxMs: 10_000 } as const
 /** A stream that held this long was a good one: the next failure starts the backoff anew. */
 const STABLE_MS = 10_000
 const REPORT_EVERY_MS = 30_000
