@@ -86,7 +86,7 @@ suite('federation', () => {
     await using store = openTestStore()
     const bench = await new TestFederation(store).start()
     await bench.establish()
-    Object.assign(store, { saveFederatedBundle: () => Promise.reject(new Error('disk full')) })
+    Object.assign(store, { saveFetch: () => Promise.reject(new Error('disk full')) })
     await bench.clock.advance(300_000)
     await bench.newest.succeed(bundleOf({ sequence: 2n }))
     assert.equal(bench.held?.sequence, 2n)

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import {
   encodeTrustBundle,
   parseTrustBundle,
   NO_REVOCATIONS,
   type BundleSource,
   type RevocationList,
+  type SkippedKey,
   type TrustBundle,
 } from '@picket/identity'
 import type { Relationship, SetRelationshipRequest } from '@picket/rpc'
@@ -31,7 +33,7 @@ import {
 } from './federation-member.ts'
 import { createFederationMetrics, type FederationMetrics } from './federation-metrics.ts'
 import { compareBundles, pollDelayMs, type BundleChange } from './federation-poll.ts'
-import { invalid, parseFirstBundle, parseRelationship, type FederationRelationship } from './federation-relationship.ts'
+import { invalid, parseFirstBundle, parseRelationship } from './federation-relationship.ts'
 
 export interface FederationDeps {
   readonly store: RelationshipStore
@@ -51,7 +53,11 @@ interface Kept extends Member {
   readonly retired: AbortController
   timer: Disposable | undefined
   fetching: Promise<void> | undefined
+  /** Of the document that the bundle was read from. */
+  digest: string | undefined
 }
+
+type Verdict = { kind: 'good'; bundle: TrustBundle; digest: string; change: BundleChange } | FetchFailure
 
 const MAX_RELATIONSHIPS = 500
 const JITTER = 0.1
@@ -158,7 +164,13 @@ export class FederationKeeper {
     const { name } = member.relationship.trustDomain
     const before = this.#members.get(name)
     if (before) retire(before)
-    const kept: Kept = { ...member, retired: new AbortController(), timer: undefined, fetching: undefined }
+    const kept: Kept = {
+      ...member,
+      retired: new AbortController(),
+      timer: undefined,
+      fetching: undefined,
+      digest: undefined,
+    }
     this.#members.set(name, kept)
     return kept
   }
@@ -190,38 +202,46 @@ export class FederationKeeper {
     const { name: trustDomain } = relationship.trustDomain
     const outcome = await this.#deps.fetch(relationship, this.#source, retired.signal)
     if (retired.signal.aborted) return
-    const read = outcome.kind === 'failed' ? outcome : this.#read(relationship, outcome.body)
-    const change = 'kind' in read ? read : judge(kept, read)
-    kept.failure = typeof change === 'string' ? undefined : change
-    if (typeof change === 'string') return this.#take(kept, read as TrustBundle, change)
-    this.#metrics.failed(trustDomain, change.code)
-    this.#deps.logger.warn('federated bundle is not fetched', { trustDomain, code: change.code, error: change.message })
+    const verdict = outcome.kind === 'failed' ? outcome : this.#judge(kept, outcome.body)
+    kept.failure = verdict.kind === 'failed' ? verdict : undefined
+    if (verdict.kind === 'good') return this.#take(kept, verdict)
+    this.#metrics.failed(trustDomain, verdict.code)
+    this.#deps.logger.warn('federated bundle is not fetched', {
+      trustDomain,
+      code: verdict.code,
+      error: verdict.message,
+    })
   }
 
-  #read({ trustDomain }: FederationRelationship, body: Buffer): TrustBundle | FetchFailure {
+  /** The same bytes again, which is what nearly every poll brings, are not read again. */
+  #judge({ relationship: { trustDomain }, bundle, digest: known }: Kept, body: Buffer): Verdict {
+    const digest = createHash('sha256').update(body).digest('base64')
+    if (bundle && digest === known) return { kind: 'good', bundle, digest, change: 'none' }
     try {
-      return parseTrustBundle(body, trustDomain, {
-        onSkipped: (reason) => this.#metrics.skipped(trustDomain.name, reason),
-      })
+      const onSkipped = (reason: SkippedKey): void => this.#metrics.skipped(trustDomain.name, reason)
+      const fetched = parseTrustBundle(body, trustDomain, { onSkipped })
+      const change = compareBundles(bundle, fetched)
+      if (change !== 'rollback') return { kind: 'good', bundle: fetched, digest, change }
+      return failFetch('rollback', `its sequence number is ${fetched.sequence}, after ${bundle?.sequence}`)
     } catch (thrown) {
       return failFetch('malformed', messageOf(thrown))
     }
   }
 
   /** In memory first: that the store fails must not keep a domain's newest keys, or their withdrawal, from anybody. */
-  async #take(kept: Kept, bundle: TrustBundle, change: BundleChange): Promise<void> {
+  async #take(kept: Kept, { bundle, digest, change }: Verdict & { kind: 'good' }): Promise<void> {
     const { store, clock, logger } = this.#deps
     const { name: trustDomain } = bundle.trustDomain
     kept.fetchedAtMs = clock.now()
-    if (change !== 'none') {
-      kept.bundle = bundle
-      this.#publish()
-      const { sequence, x509Authorities, jwtAuthorities } = bundle
-      const authorities = x509Authorities.length + jwtAuthorities.length
-      const isOdd = change === 'same-sequence' || authorities === 0
-      logger[isOdd ? 'warn' : 'info']('federated bundle taken', { trustDomain, sequence, authorities, change })
-    }
-    await store.saveFederatedBundle(trustDomain, encodeTrustBundle(bundle), kept.fetchedAtMs)
+    kept.digest = digest
+    if (change === 'none') return store.saveFetch(trustDomain, kept.fetchedAtMs)
+    kept.bundle = bundle
+    this.#publish()
+    const { sequence, x509Authorities, jwtAuthorities } = bundle
+    const authorities = x509Authorities.length + jwtAuthorities.length
+    const isOdd = change === 'same-sequence' || authorities === 0
+    logger[isOdd ? 'warn' : 'info']('federated bundle taken', { trustDomain, sequence, authorities, change })
+    await store.saveFetch(trustDomain, kept.fetchedAtMs, encodeTrustBundle(bundle))
   }
 
   #publish(): void {
@@ -230,12 +250,6 @@ export class FederationKeeper {
     if (held.length === value.size && held.every(([name, bundle]) => value.get(name) === bundle)) return
     this.bundles.set(new Map(held))
   }
-}
-
-function judge({ bundle }: Member, fetched: TrustBundle): BundleChange | FetchFailure {
-  const change = compareBundles(bundle, fetched)
-  if (change !== 'rollback') return change
-  return failFetch('rollback', `its sequence number is ${fetched.sequence}, after ${bundle?.sequence}`)
 }
 
 /** An endpoint of the domain itself proves itself with the bundle that is being fetched. */

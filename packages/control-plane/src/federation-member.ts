@@ -29,7 +29,8 @@ export interface StoredRelationship {
 export interface RelationshipStore {
   /** In the place of the one with the same trust domain. */
   saveRelationship(relationship: StoredRelationship, set: { readonly atMs: number; readonly by: string }): Promise<void>
-  saveFederatedBundle(trustDomain: string, bundle: string, fetchedAtMs: number): Promise<void>
+  /** The bundle stays as it is when none is given. */
+  saveFetch(trustDomain: string, fetchedAtMs: number, bundle?: string): Promise<void>
   deleteRelationship(trustDomain: string): Promise<void>
   loadRelationships(): Promise<readonly StoredRelationship[]>
   /** The trust domains that any entry federates with. */

@@ -121,6 +121,11 @@ suite('a relationship', () => {
     await bench.newest.succeed(bundleOf())
     assert.equal(changes, 0)
     assert.equal((await bench.only()).fetchedAtMs, bench.clock.now())
+    assert.equal((await store.loadRelationships())[0]?.fetchedAtMs, bench.clock.now())
+    await bench.clock.advance(300_000)
+    const rewritten = Buffer.from(`  ${encodeTrustBundle(bundleOf())}`)
+    await bench.newest.succeed(rewritten)
+    assert.equal(changes, 0)
     await bench.clock.advance(300_000)
     const jwtAuthorities = [toJwtAuthority('key', generateKeyPair().publicKey)]
     await bench.newest.succeed(bundleOf({ jwtAuthorities }))

@@ -12,7 +12,8 @@ test('a relationship is kept once for each trust domain, with its newest bundle'
   await using store = openTestStore()
   await store.saveRelationship({ ...plain, trustDomain: 'b.test' }, set)
   await store.saveRelationship({ ...plain, trustDomain: 'a.test', bundle: 'first', fetchedAtMs: 5 }, set)
-  await store.saveFederatedBundle('b.test', 'fetched', 7)
+  await store.saveFetch('b.test', 6, 'fetched')
+  await store.saveFetch('b.test', 7)
   const spiffe = { url: 'https://c.test/', profile: 'https_spiffe', endpointId: 'spiffe://a.test/x' }
   await store.saveRelationship({ ...plain, ...spiffe, trustDomain: 'a.test' }, set)
   assert.deepEqual(await store.loadRelationships(), [
@@ -20,7 +21,7 @@ test('a relationship is kept once for each trust domain, with its newest bundle'
     { ...plain, trustDomain: 'b.test', bundle: 'fetched', fetchedAtMs: 7 },
   ])
   await store.deleteRelationship('a.test')
-  await store.saveFederatedBundle('a.test', 'late', 9)
+  await store.saveFetch('a.test', 9, 'late')
   assert.deepEqual(
     (await store.loadRelationships()).map(({ trustDomain }) => trustDomain),
     ['b.test'],

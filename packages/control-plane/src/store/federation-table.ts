@@ -8,7 +8,8 @@ export function createFederationTable(database: DatabaseSync): RelationshipStore
     ON CONFLICT (trust_domain) DO UPDATE SET
       url = excluded.url, profile = excluded.profile, endpoint_id = excluded.endpoint_id, bundle = excluded.bundle,
       fetched_at_ms = excluded.fetched_at_ms, set_at_ms = excluded.set_at_ms, set_by = excluded.set_by`)
-  const saveBundle = database.prepare('UPDATE federation SET bundle = ?, fetched_at_ms = ? WHERE trust_domain = ?')
+  const saveFetch = database.prepare(`
+    UPDATE federation SET fetched_at_ms = ?, bundle = coalesce(?, bundle) WHERE trust_domain = ?`)
   const remove = database.prepare('DELETE FROM federation WHERE trust_domain = ?')
   const all = database.prepare('SELECT * FROM federation ORDER BY trust_domain')
   const named = database.prepare(`
@@ -22,8 +23,8 @@ export function createFederationTable(database: DatabaseSync): RelationshipStore
     async saveRelationship({ trustDomain, url, profile, endpointId, bundle, fetchedAtMs }, { atMs, by }) {
       save.run(trustDomain, url, profile, endpointId, bundle ?? null, fetchedAtMs, atMs, by)
     },
-    async saveFederatedBundle(trustDomain, bundle, fetchedAtMs) {
-      saveBundle.run(bundle, fetchedAtMs, trustDomain)
+    async saveFetch(trustDomain, fetchedAtMs, bundle) {
+      saveFetch.run(fetchedAtMs, bundle ?? null, trustDomain)
     },
     async deleteRelationship(trustDomain) {
       remove.run(trustDomain)
