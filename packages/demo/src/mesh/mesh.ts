@@ -166,14 +166,15 @@ async function waitForEndpoints(operator: Operator, count: number): Promise<void
   })
 }
 
-export function runPicket(args: readonly string[]): Promise<CommandResult> {
+/** Ends the command when it takes longer than `limitMs`. */
+export function runPicket(args: readonly string[], limitMs = 60_000): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(picketCommand[0], [...picketCommand.slice(1), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk))
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
-    const limit = systemClock.after(60_000, () => void child.kill('SIGKILL'))
+    const limit = systemClock.after(limitMs, () => void child.kill('SIGKILL'))
     child.once('error', reject)
     child.once('close', (code) => {
       limit[Symbol.dispose]()
