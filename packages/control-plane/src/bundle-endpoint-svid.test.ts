@@ -54,13 +54,24 @@ suite('the SVID of the bundle endpoint', () => {
     assert.ok(bench.shows(second))
   })
 
-  test('is the new one at once when the old authority has left the bundle', () => {
-    using bench = startBench()
-    const renewed = next.issueSvid('/endpoint')
-    bench.svid.set(renewed)
-    bench.bundle.set({ ...both, x509Authorities: [next.certificate] })
-    assert.ok(bench.shows(renewed))
-    assert.deepEqual(bench.clock.pendingMs, [])
+  test('stays for a poll and a half when the old authority leaves the bundle, and no longer than it would have', async () => {
+    const withdrawn = { ...both, x509Authorities: [next.certificate] }
+    for (const [leavesAfterMs, shownAfterMs] of [
+      [0, 150_000],
+      [100_000, 250_000],
+      [200_000, 300_000],
+    ] as const) {
+      using bench = startBench()
+      const before = bench.svid.value
+      const renewed = next.issueSvid('/endpoint')
+      bench.svid.set(renewed)
+      await bench.clock.advance(leavesAfterMs)
+      bench.bundle.set(withdrawn)
+      await bench.clock.advance(shownAfterMs - leavesAfterMs - 1)
+      assert.ok(bench.shows(before), String(leavesAfterMs))
+      await bench.clock.advance(1)
+      assert.ok(bench.shows(renewed), String(leavesAfterMs))
+    }
   })
 
   test('is never shown beyond its end', async () => {

@@ -15,38 +15,48 @@ interface SvidDeps {
   readonly bundle: Watch<TrustBundle>
 }
 
-/** Polls that whoever fetches our bundle may miss while our authority changes (SPIFFE_Federation.md 4.1). */
-const MISSED_POLLS = 3
+/** Polls that somebody may miss while our authority changes, as the standard advises (SPIFFE_Federation.md 4.1). */
+const POLLS_BEFORE_CHANGE = 3
+/** Once the old authority has left the bundle: everybody looks once more, and those who did cannot verify it any longer. */
+const POLLS_AFTER_WITHDRAWAL = 1.5
 const EXPIRY_MARGIN_MS = 60_000
 
 /**
  * `https_spiffe`: the endpoint is whom its SVID says. When the authority changes, the SVID of the old one is shown for a few
  * polls more, as long as it is good: somebody who has not seen the new authority yet could not verify an SVID of it, so
- * would not get the very bundle that holds it, and never again.
+ * would not get the very bundle that holds it, and never again. It gives nobody a power that the old authority's key has not
+ * got without it.
  */
 export function followSvid({ clock, svid, bundle }: SvidDeps): EndpointProof {
   let shown = svid.value
+  let anchor = anchorOf(shown, bundle.value, clock.now())
   let timer: Disposable | undefined
+  let dueMs = Infinity
   const context = createWatch(toEndpointContext(shown))
-  const anchorOf = (one: X509Svid): string | undefined => {
-    const verdict = verifyX509Svid(one.chain, createBundleSource([bundle.value]), new Date(clock.now()))
-    return verdict.kind === 'verified' ? verdict.path.at(-1)?.fingerprintSha256 : undefined
-  }
-  const show = (): void => {
+
+  function show(): void {
     timer?.[Symbol.dispose]()
-    timer = undefined
+    dueMs = Infinity
     shown = svid.value
+    anchor = anchorOf(shown, bundle.value, clock.now())
     context.set(toEndpointContext(shown))
   }
-  const look = (): void => {
+
+  function look(): void {
     if (shown === svid.value) return
-    const anchor = anchorOf(shown)
-    if (anchor === undefined || anchor === anchorOf(svid.value)) return show()
-    const polls = MISSED_POLLS * (bundle.value.refreshHintSeconds ?? REFRESH_HINT_SECONDS) * 1000
-    const leftMs = shown.notAfter.getTime() - clock.now() - EXPIRY_MARGIN_MS
-    if (leftMs <= 0) return show()
-    timer ??= clock.after(Math.min(polls, leftMs), show)
+    const nowMs = clock.now()
+    if (anchorOf(svid.value, bundle.value, nowMs) === anchor) return show()
+    const { x509Authorities, refreshHintSeconds = REFRESH_HINT_SECONDS } = bundle.value
+    const isHeld = x509Authorities.some(({ fingerprintSha256 }) => fingerprintSha256 === anchor)
+    const polls = isHeld ? POLLS_BEFORE_CHANGE : POLLS_AFTER_WITHDRAWAL
+    const before = dueMs
+    dueMs = Math.min(dueMs, nowMs + polls * refreshHintSeconds * 1000, shown.notAfter.getTime() - EXPIRY_MARGIN_MS)
+    if (dueMs <= nowMs) return show()
+    if (dueMs === before) return
+    timer?.[Symbol.dispose]()
+    timer = clock.after(dueMs - nowMs, show)
   }
+
   const subscriptions = [svid.subscribe(look), bundle.subscribe(look)]
   return {
     context,
@@ -55,4 +65,10 @@ export function followSvid({ clock, svid, bundle }: SvidDeps): EndpointProof {
       timer?.[Symbol.dispose]()
     },
   }
+}
+
+/** The authority of the bundle that vouches for an SVID. */
+function anchorOf({ chain }: X509Svid, bundle: TrustBundle, nowMs: number): string | undefined {
+  const verdict = verifyX509Svid(chain, createBundleSource([bundle]), new Date(nowMs))
+  return verdict.kind === 'verified' ? verdict.path.at(-1)?.fingerprintSha256 : undefined
 }
