@@ -1,60 +1,28 @@
 /** Every kind of evidence, against a real control plane over real connections. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
 import { after, before, suite, test } from 'node:test'
 import { startTestControlPlane, toSvid, type TestControlPlane } from '@picket/control-plane/testing'
-import {
-  createCsr,
-  encodeCertificatesPem,
-  encodeName,
-  generateKeyPair,
-  OID,
-  signMessage,
-  type KeyPair,
-  type X509Svid,
-} from '@picket/identity'
+import { createCsr, encodeName, generateKeyPair, OID, signMessage, type KeyPair, type X509Svid } from '@picket/identity'
 import { createTestAuthority, type TestAuthority } from '@picket/identity/testing'
 import { toSignedChallenge, type AttestRequest, type ChallengeUse, type SignedChallenge } from '@picket/rpc'
 import { codeOf, systemClock } from '@picket/runtime'
-import { startTokenReviewServer, type TokenReviewFault, type TokenReviewServer } from '../support/token-review.ts'
+import { startEvidenceSite, type EvidenceSite } from '../support/evidence-site.ts'
+import type { TokenReviewFault, TokenReviewServer } from '../support/token-review.ts'
 
-let folder: string
+let site: EvidenceSite
 let api: TokenReviewServer
 let machines: TestAuthority
 let plane: TestControlPlane
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'picket-attestation-'))
-  api = await startTokenReviewServer(folder)
-  machines = createTestAuthority('corp.test')
-  await writeFile(join(folder, 'machines.pem'), encodeCertificatesPem([machines.certificate]))
-  plane = await startTestControlPlane({
-    x509PopCa: join(folder, 'machines.pem'),
-    kubernetesApi: new URL(api.url),
-    kubernetesCa: api.caFile,
-    kubernetesTokenFile: api.tokenFile,
-    kubernetesCluster: 'east',
-  })
+  site = await startEvidenceSite()
+  ;({ api, machines, plane } = site)
 })
-after(async () => {
-  await plane?.[Symbol.asyncDispose]()
-  await api?.[Symbol.asyncDispose]()
-  await rm(folder, { recursive: true, force: true })
-})
+after(() => site?.[Symbol.asyncDispose]())
 
 const createEntry = (spiffeId: string, selectors: string[], change: object = {}): Promise<unknown> =>
-  plane.operator.admin.createEntry({
-    spiffeId,
-    selectors,
-    ttlSeconds: 0,
-    dnsNames: [],
-    service: '',
-    hint: '',
-    federatesWith: [],
-    ...change,
-  })
+  site.createEntry(spiffeId, selectors, change)
 
 type Shown = Partial<Omit<AttestRequest, 'csr'>>
 
