@@ -22,6 +22,18 @@ export interface SyncIdentity {
   readonly notAfter: Date
 }
 
+/** A sidecar with an open stream, as others in the control plane need to know it. */
+export interface ConnectedSidecar {
+  readonly spiffeId: string
+  readonly instanceId: string
+  readonly service: string
+  /** The newest revision of a kind that it has accepted; '' = none. */
+  ackedRevision(kind: ResourceKindName): string
+  /** Of the authorities that signed the SVIDs it holds; empty until it has reported. */
+  readonly authorityKeyIds: readonly string[]
+  readonly svidSerial: string
+}
+
 /** How a stream began. */
 export interface Opening {
   readonly identity: SyncIdentity
@@ -41,6 +53,8 @@ export interface SyncConnection {
   readonly standing: Standing
   readonly state: SyncState
   readonly report: Report | undefined
+  /** Shows what holds at the time of the look. */
+  readonly view: ConnectedSidecar
   /** Something that the sidecar should have may be newer: sends what it lacks, as far as the transport takes it. */
   wake(): void
   rotate(): void
@@ -69,7 +83,22 @@ export function createSyncConnection(
     return resources.chunksOf(resource, bases.send(resource))
   })
 
+  const view: ConnectedSidecar = {
+    spiffeId: opening.identity.id.uri,
+    instanceId: opening.hello.instanceId,
+    get service() {
+      return standing.entry.service
+    },
+    ackedRevision: (kind) => state.get(kind)?.acked ?? '',
+    get authorityKeyIds() {
+      return report?.authorityKeyIds ?? []
+    },
+    get svidSerial() {
+      return report?.svidSerial || opening.identity.serialNumber
+    },
+  }
   return {
+    view,
     identity: opening.identity,
     hello: opening.hello,
     get standing() {

@@ -74,10 +74,9 @@ function followSources(
   return {
     wanted() {
       const active = policy.value
-      const wanted = [revocations.value, trustBundle.value, own(), foreign(), config, endpoints.value]
-      if (active) wanted.push(active)
-      const isSame = wanted.length === newest.length && wanted.every((resource, at) => resource === newest[at])
-      if (!isSame) newest = wanted
+      const shared = [revocations.value, trustBundle.value, own(), foreign(), config, endpoints.value] as const
+      const isSame = shared.every((resource, at) => resource === newest[at]) && newest[shared.length] === active
+      if (!isSame) newest = active ? [...shared, active] : shared
       return newest
     },
   }

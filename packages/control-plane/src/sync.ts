@@ -1,9 +1,9 @@
 import {
   RpcError,
   type Caller,
+  type Hello,
   type ListSidecarsResponse,
   type PageRequest,
-  type ResourceKindName,
   type SyncRequestMessage,
   type SyncServerStream,
 } from '@picket/rpc'
@@ -12,24 +12,18 @@ import { identityOf } from './certificates.ts'
 import type { EndpointRegistry, KnownEndpoint } from './endpoints.ts'
 import type { EnrollmentDenial, EnrollmentService } from './enrollment.ts'
 import { createSidecarList } from './sidecar-list.ts'
-import { createSyncConnection, type Opening, type SyncConnection, type SyncIdentity } from './sync-connection.ts'
+import {
+  createSyncConnection,
+  type ConnectedSidecar,
+  type Opening,
+  type SyncConnection,
+  type SyncIdentity,
+} from './sync-connection.ts'
 import { openStream } from './sync-opening.ts'
 import { createRotationOrders } from './sync-orders.ts'
 import { createRecheck } from './sync-recheck.ts'
 import { createTicker } from './sync-ticker.ts'
 import type { SyncResources } from './sync-resources.ts'
-
-/** A sidecar with an open stream, as others in the control plane need to know it. */
-export interface ConnectedSidecar {
-  readonly spiffeId: string
-  readonly instanceId: string
-  readonly service: string
-  /** The newest revision of a kind that it has accepted; '' = none. */
-  ackedRevision(kind: ResourceKindName): string
-  /** Of the authorities that signed the SVIDs it holds; empty until it has reported. */
-  readonly authorityKeyIds: readonly string[]
-  readonly svidSerial: string
-}
 
 /** Every sidecar's stream, and what goes out on them. */
 export interface SyncHub extends Disposable {
@@ -64,6 +58,7 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
   const sidecars = createSidecarList(deps.clock)
   const orders = createRotationOrders()
   const ticker = createTicker(deps.clock)
+  let views: readonly ConnectedSidecar[] | undefined // asked for far more often than it changes
   const subscription = resources.subscribe(() => {
     for (const connection of sidecars.connections()) connection.wake()
   })
@@ -72,11 +67,11 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
   function begin(stream: SyncServerStream, opening: Opening): SyncConnection {
     const connection = createSyncConnection(stream, opening, resources)
     const replaced = sidecars.enter(connection)
+    views = undefined
     replaced?.end(new RpcError('ERR_RPC_CONFLICT', 'the same instance opened another stream'))
     const endpoint = toEndpoint(connection)
     if (endpoint) endpoints.connected(endpoint)
-    const { version, advertise } = opening.hello
-    logger.info('sidecar connected', { ...describe(connection), version, advertise })
+    logger.info('sidecar connected', { ...describe(connection), ...versionOf(opening.hello) })
     connection.wake()
     orders.remind(connection)
     ticker.tick()
@@ -85,6 +80,7 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
 
   function finish(connection: SyncConnection): void {
     if (!sidecars.leave(connection)) return
+    views = undefined
     ticker.tick()
     const endpoint = toEndpoint(connection)
     if (endpoint) endpoints.disconnected(endpoint)
@@ -98,7 +94,7 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
   }
 
   function rotateWhere(picks: (sidecar: ConnectedSidecar) => boolean): readonly SyncConnection[] {
-    const told = [...sidecars.connections()].filter((connection) => picks(toConnected(connection)))
+    const told = [...sidecars.connections()].filter((connection) => picks(connection.view))
     for (const connection of told) orders.order(connection)
     return told
   }
@@ -115,7 +111,7 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
       () => sidecars.connections(),
       (connection, denial) => dismiss(deps, connection, denial),
     ),
-    connected: () => [...sidecars.connections()].map(toConnected),
+    connected: () => (views ??= [...sidecars.connections()].map(({ view }) => view)),
     changed: ticker.changed,
     page: (request) => sidecars.page(request),
     [Symbol.dispose]() {
@@ -141,17 +137,6 @@ function toSyncIdentity(caller: Caller): SyncIdentity {
   return { id, serialNumber: leaf.serialNumber, notAfter }
 }
 
-function toConnected({ identity, hello, standing, state, report }: SyncConnection): ConnectedSidecar {
-  return {
-    spiffeId: identity.id.uri,
-    instanceId: hello.instanceId,
-    service: standing.entry.service,
-    ackedRevision: (kind) => state.get(kind)?.acked ?? '',
-    authorityKeyIds: report?.authorityKeyIds ?? [],
-    svidSerial: report?.svidSerial || identity.serialNumber,
-  }
-}
-
 function toEndpoint({ hello, identity, standing }: SyncConnection): KnownEndpoint | undefined {
   if (hello.advertise === '') return undefined
   return {
@@ -161,6 +146,10 @@ function toEndpoint({ hello, identity, standing }: SyncConnection): KnownEndpoin
     address: hello.advertise,
     expiresAtMs: identity.notAfter.getTime(),
   }
+}
+
+function versionOf({ version, advertise }: Hello): { version: string; advertise: string } {
+  return { version, advertise }
 }
 
 function describe({ identity, hello, standing }: SyncConnection): {
