@@ -110,6 +110,14 @@ suite('two trust domains', () => {
     assert.deepEqual([status, body], [200, 'served'])
   })
 
+  test('find each other again after a rotation of authorities that retires the old one', async () => {
+    const rotated = await partner.picket('ca', 'rotate', '--x509')
+    assert.equal(rotated.code, 0, rotated.stderr)
+    const refreshed = await bank.picket('federation', 'refresh', 'partner.test')
+    assert.equal(refreshed.code, 0, `the endpoint still proves itself to who holds the old bundle: ${refreshed.stderr}`)
+    await eventually(async () => (await call()).status < 500 || undefined)
+  })
+
   test('part at once when one side deletes the relationship, on live connections too', async () => {
     using live = createMeshClient(route, true)
     assert.ok((await live.get('accounts', '/accounts/alice')).status < 500)
