@@ -275,6 +275,14 @@ suite('a rotation driver', () => {
     assert.equal(setting.driver.progress.value, undefined)
   })
 
+  test('does not let expired authorities pile up, however short they live', async () => {
+    await using setting = setUp()
+    await setting.clock.advance(400 * DAY)
+    const { value } = setting.authority.authorities
+    assert.ok(value.filter(({ kind }) => kind === 'x509').length <= 9, String(value.length))
+    assert.ok(value.some(({ state, notAfter }) => state === 'active' && notAfter.getTime() > setting.clock.now()))
+  })
+
   test('says so when the upstream is not renewed, and does nothing else', async () => {
     let endsAtMs = 0
     await using setting = setUp({ upstreamEndsAtMs: async () => endsAtMs })

@@ -18,6 +18,8 @@ type EffectDeps = Omit<RotationDriverDeps, 'facts'>
 const TELL_AGAIN_MS = 10_000
 const COMPLAIN_EVERY_MS = 60_000
 const MOST_NAMES = 10
+/** Of one kind, before expired ones are dropped early. */
+const MOST_AT_REST = 8
 
 export function createRotationEffects(deps: EffectDeps): RotationEffects {
   const { authority, clock, logger } = deps
@@ -25,6 +27,7 @@ export function createRotationEffects(deps: EffectDeps): RotationEffects {
   let complainAtMs = 0
 
   async function prepare(kind: AuthorityKind, options: Parameters<typeof authority.prepare>[1] = {}): Promise<void> {
+    await makeRoom(kind, deps)
     const { keyId, algorithm, notAfter } = await authority.prepare(kind, options)
     logger.info('authority prepared', { kind, keyId, algorithm, notAfter })
   }
@@ -84,6 +87,17 @@ export function createRotationEffects(deps: EffectDeps): RotationEffects {
 
 function named(laggards: readonly Laggard[]): { readonly laggards: readonly string[] } {
   return { laggards: laggards.slice(0, MOST_NAMES).map(({ spiffeId, instanceId }) => `${spiffeId} ${instanceId}`) }
+}
+
+/** Those that live shorter than expired ones are kept would add up to the most that there can be. */
+async function makeRoom(kind: AuthorityKind, { authority, clock, logger }: EffectDeps): Promise<void> {
+  const all = authority.authorities.value.filter((one) => one.kind === kind)
+  if (all.length < MOST_AT_REST) return
+  for (const { keyId, state, notAfter } of all) {
+    if (state !== 'old' || notAfter.getTime() > clock.now()) continue
+    await authority.revoke(kind, keyId)
+    logger.info('expired authority dropped', { kind, keyId })
+  }
 }
 
 /** Once to each SVID, and again after a while. */

@@ -210,6 +210,12 @@ const ROWS: readonly Row[] = [
     },
     'revoke a',
   ],
+  [
+    'denies nothing that has expired',
+    { reason: 'emergency' },
+    { authorities: [authority('a', 'old', { tainted: true, notAfter: new Date(NOW) }), authority('b', 'active')] },
+    'revoke a',
+  ],
   ['is done when nothing old is left', {}, { authorities: [authority('b', 'active')] }, 'done'],
   [
     'prepares the other kind before it waits',

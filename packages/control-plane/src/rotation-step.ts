@@ -125,8 +125,9 @@ function nextToRetirement(intent: RotationIntent, facts: RotationFacts): Rotatio
   if (!first) return { kind: 'done' }
   const { isOpen, gate } = reissue(intent, facts, old)
   if (!isOpen) return { kind: 'wait', gate }
-  const undenied = intent.reason === 'emergency' ? old.find(({ keyId }) => !facts.denied.has(keyId)) : undefined
-  if (undenied) return { kind: 'deny', keyId: undenied.keyId, untilMs: undenied.notAfter.getTime() }
+  const undenied = old.find(({ keyId, notAfter }) => !facts.denied.has(keyId) && notAfter.getTime() > facts.nowMs)
+  if (undenied && intent.reason === 'emergency')
+    return { kind: 'deny', keyId: undenied.keyId, untilMs: undenied.notAfter.getTime() }
   return { kind: 'revoke', of: first.kind, keyId: first.keyId, laggards: gate.laggards }
 }
 
