@@ -41,7 +41,7 @@ test('the examples of each command use only flags that it has', () => {
     const examples = helpOf(command).split(/\nExamples?:\n/)[1] ?? ''
     for (const line of examples.split('\n  $ ')) {
       const own = line.split(/ \| | -- /)[0] ?? ''
-      for (const [flag] of own.matchAll(/(?<= )--?[a-z][a-z-]*/g))
+      for (const [flag] of own.matchAll(/(?<= )--?[a-z][a-z0-9-]*/g))
         assert.ok(known.has(flag), `${pathOf(command)}: ${flag}`)
     }
   }
