@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { chmod, link, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, link, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -97,6 +97,17 @@ test('a folder in which others may write is refused, unless they cannot replace 
   await chmod(folder, 0o1777)
   await open(t, join(folder, 'api.sock'))
 })
+
+const isRoot = process.getuid?.() === 0
+test(
+  'a folder of another user is refused',
+  { skip: isRoot ? false : 'only root can give a folder away' },
+  async (t) => {
+    const folder = await folderFor(t)
+    await chown(folder, 4242, 4242)
+    await assert.rejects(open(t, join(folder, 'api.sock')), { code: 'ERR_LISTEN', message: /others may write .*chown/ })
+  },
+)
 
 test('a folder that cannot be made says so', async (t) => {
   const folder = await folderFor(t)

@@ -47,11 +47,12 @@ async function prepareFolder(folder: string, groupId: number | undefined): Promi
     if (groupId !== undefined) await chown(folder, process.getuid!(), groupId)
     return
   }
-  const { mode: present } = await stat(folder)
-  if ((present & 0o022) !== 0 && (present & 0o1000) === 0) {
-    const message = `workloadApi: others may write in ${folder}, and so replace the socket: chmod go-w it, or name another folder`
-    throw new SidecarError('ERR_LISTEN', message)
-  }
+  const { mode: present, uid } = await stat(folder)
+  const isOthers = uid !== 0 && uid !== process.getuid!()
+  if (!isOthers && ((present & 0o022) === 0 || (present & 0o1000) !== 0)) return
+  const wayOut = isOthers ? 'chown it' : 'chmod go-w it'
+  const message = `workloadApi: others may write in ${folder}, and so replace the socket: ${wayOut}, or name a folder inside it that is not there yet`
+  throw new SidecarError('ERR_LISTEN', message)
 }
 
 async function removeStale(path: string): Promise<void> {
