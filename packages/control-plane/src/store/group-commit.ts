@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { inTransaction, toWriteError } from './transaction.ts'
+import { inTransaction } from './transaction.ts'
 
 /**
  * Writes of many callers in one transaction: a flush to the disk costs more than the writes. What comes in during one turn
- * of the event loop is written at its end, in order; a caller hears of it when all of it is on the disk. A write that
- * throws takes itself back and nobody else's.
+ * of the event loop is written at its end, in order; a caller hears of it when all of it is on the disk. When one of them
+ * cannot be, each is written by itself, so that it fails alone.
  */
 export interface GroupCommit<T> {
   run(item: T): Promise<void>
@@ -19,39 +19,29 @@ interface Waiter<T> {
 export function createGroupCommit<T>(database: DatabaseSync, write: (item: T) => void): GroupCommit<T> {
   let waiting: Waiter<T>[] = []
 
-  function commit(): void {
-    const group = waiting
-    waiting = []
-    const failed = new Map<Waiter<T>, unknown>()
+  function commit(group: readonly Waiter<T>[]): void {
     try {
       inTransaction(database, () => {
-        for (const waiter of group) {
-          database.exec('SAVEPOINT one')
-          try {
-            write(waiter.item)
-          } catch (thrown) {
-            if (!database.isTransaction) throw thrown // the disk took the whole of it back
-            database.exec('ROLLBACK TO one')
-            failed.set(waiter, toWriteError(thrown))
-          }
-          database.exec('RELEASE one')
-        }
+        for (const { item } of group) write(item)
       })
     } catch (thrown) {
-      for (const { reject } of group) reject(thrown)
+      if (group.length === 1) group[0]!.reject(thrown)
+      else for (const waiter of group) commit([waiter])
       return
     }
-    for (const waiter of group) {
-      if (failed.has(waiter)) waiter.reject(failed.get(waiter))
-      else waiter.resolve()
-    }
+    for (const { resolve } of group) resolve()
   }
 
   return {
     run(item) {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       waiting.push({ item, resolve, reject })
-      if (waiting.length === 1) setImmediate(commit)
+      if (waiting.length > 1) return promise
+      setImmediate(() => {
+        const group = waiting
+        waiting = []
+        commit(group)
+      })
       return promise
     },
   }

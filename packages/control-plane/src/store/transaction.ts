@@ -20,14 +20,9 @@ export function inTransaction<T>(database: DatabaseSync, act: () => T): T {
     return result
   } catch (thrown) {
     if (database.isTransaction) database.exec('ROLLBACK')
-    throw toWriteError(thrown)
+    const why = REFUSALS.get(((thrown as { errcode?: number }).errcode ?? 0) & 0xff)
+    if (why === undefined) throw thrown
+    const message = `the database was not changed: ${why} (${messageOf(thrown)})`
+    throw new ControlPlaneError('ERR_DATABASE_WRITE', message, { cause: thrown, retryable: true })
   }
-}
-
-/** A refusal of the disk or of a lock in words; everything else as it is. */
-export function toWriteError(thrown: unknown): unknown {
-  const why = REFUSALS.get(((thrown as { errcode?: number }).errcode ?? 0) & 0xff)
-  if (why === undefined) return thrown
-  const message = `the database was not changed: ${why} (${messageOf(thrown)})`
-  return new ControlPlaneError('ERR_DATABASE_WRITE', message, { cause: thrown, retryable: true })
 }
