@@ -176,7 +176,7 @@ test('an app run with a token joins the mesh: status shows it, its certificate i
   )
   assert.equal(before.connected, true)
   const table = (await asOperator('status')).out
-  assert.match(table, /spiffe:\/\/bank\.test\/fraud +127\.0\.0\.1:\d+ .*SYNCED +SYNCED/)
+  assert.match(table, /spiffe:\/\/bank\.test\/fraud +127\.0\.0\.1:\d+ .* ec-p256 +X25519MLKEM768 +[0-9a-f]{8} +synced/)
   assert.match(table, /spiffe:\/\/bank\.test\/fraud is not ready: .*app_unreachable/)
   assert.deepEqual(await itemsOf('cert', 'rotate', 'fraud'), [{ spiffeId: 'spiffe://bank.test/fraud' }])
   await untilStatus(

@@ -116,7 +116,7 @@ async function serve(
   const health = await startHealth({ clock, logger, metrics, svid, phase: () => phase }, settings.health)
   opening.use(health)
   const { trustDomain } = issuer
-  const rpcDeps = { svid, bundles: bundles.source, clock, logger }
+  const rpcDeps = { svid, bundles: bundles.source, clock, logger, metrics }
   const server = await startControlPlaneServer(
     rpcDeps,
     { address: settings.listen, trustDomain, drainTimeoutMs, keyExchange: settings.keyExchange },
@@ -184,7 +184,9 @@ async function createHandlers(
   const calls = opening.use(authorities.start({ sync, trustBundle: bundles.resource, own: parts.own }, settings))
   const connected = deps.metrics.gauge('picket_sidecars_connected', 'Sidecars with an open stream')
   deps.metrics.onRender(() => connected.set(sync.connected().length))
-  const status = (): ReturnType<typeof readStatus> => readStatus({ issuer, store, policies, sync, startedAtMs })
+  const revocations = authorities.revocations.list
+  const status = (): ReturnType<typeof readStatus> =>
+    readStatus({ issuer, store, policies, sync, revocations, startedAtMs })
   return {
     attest: (request, caller) => certificates.attest(request, caller),
     issue: (request, caller) => certificates.issue(request, caller),

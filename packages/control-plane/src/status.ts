@@ -1,5 +1,7 @@
 import manifest from '../package.json' with { type: 'json' }
+import type { RevocationList } from '@picket/identity'
 import type { Status } from '@picket/rpc'
+import type { Watch } from '@picket/runtime'
 import type { EntryStore } from './entries.ts'
 import type { SvidStore } from './certificates.ts'
 import type { Issuer } from './issuer.ts'
@@ -14,11 +16,19 @@ interface StatusDeps {
   readonly store: Pick<EntryStore, 'countEntries'> & Pick<SvidStore, 'countSvids'>
   readonly policies: Pick<Policies, 'active'>
   readonly sync: Pick<SyncHub, 'connected'>
+  readonly revocations: Watch<RevocationList>
   readonly startedAtMs: number
 }
 
 /** What `picket status` shows. */
-export async function readStatus({ issuer, store, policies, sync, startedAtMs }: StatusDeps): Promise<Status> {
+export async function readStatus({
+  issuer,
+  store,
+  policies,
+  sync,
+  revocations,
+  startedAtMs,
+}: StatusDeps): Promise<Status> {
   const authority = issuer.authorities.value.find(({ kind, state }) => kind === 'x509' && state === 'active')
   return {
     trustDomain: issuer.trustDomain.name,
@@ -30,7 +40,7 @@ export async function readStatus({ issuer, store, policies, sync, startedAtMs }:
     entries: await store.countEntries(),
     issuedSvids: await store.countSvids(),
     sidecarsConnected: sync.connected().length,
-    svidAlgorithm: '',
-    revocations: 0,
+    svidAlgorithm: issuer.svidAlgorithm,
+    revocations: revocations.value.subjects.length,
   }
 }

@@ -39,8 +39,11 @@ function summaryOf(status: Status, clock: Clock): string {
     ['Trust domain', status.trustDomain],
     ['Control plane', `${status.version}, up since ${toTimestamp(status.startedAtMs)}`],
     ['Authority', `${status.authorityKeyId}, expires ${toRelative(toTimestamp(status.authorityNotAfterMs), clock)}`],
+    ['SVID keys', status.svidAlgorithm],
     ['Policy', status.policyRevision || 'none pushed yet: picket policy push FILE'],
     ['Entries', `${status.entries}, ${status.issuedSvids} SVIDs issued`],
+    ['Sidecars', `${status.sidecarsConnected} connected`],
+    ['Deny-list', status.revocations === 0 ? 'empty' : `${status.revocations} revoked: picket revoke --list`],
   ]
   return `${facts.map(([name, fact]) => `${`${name}:`.padEnd(15)}${fact}`).join('\n')}\n\n`
 }
@@ -55,7 +58,14 @@ type SidecarItem = {
   readonly connectedAt: string | null
   readonly ready: boolean
   readonly notReadyReasons: readonly string[]
-  readonly svid: { readonly serialNumber: string; readonly notAfter: string | null; readonly rotations: number }
+  readonly svid: {
+    readonly serialNumber: string
+    readonly notAfter: string | null
+    readonly rotations: number
+    readonly keyAlgorithm: string
+    readonly authorityKeyIds: readonly string[]
+  }
+  readonly keyExchangeGroup: string
   readonly requests: { readonly allowed: number; readonly denied: number }
   readonly resources: readonly ResourceItem[]
 }
@@ -72,16 +82,19 @@ function statusDocument(
   status: Status,
   sidecars: readonly SidecarStatus[],
 ): Listing<Record<string, string | number | null | readonly SidecarItem[]>> {
-  const { trustDomain, version, authorityKeyId, policyRevision, entries, issuedSvids } = status
+  const { trustDomain, version, authorityKeyId, svidAlgorithm, policyRevision, entries, issuedSvids, revocations } =
+    status
   const item = {
     trustDomain,
     version,
     startedAt: toTimestamp(status.startedAtMs),
     authorityKeyId,
     authorityNotAfter: toTimestamp(status.authorityNotAfterMs),
+    svidAlgorithm,
     policyRevision,
     entries,
     issuedSvids,
+    revocations,
     sidecars: sidecars.map(toSidecarItem),
   }
   return { kind: 'Status', items: [item], columns: [] }
@@ -103,7 +116,10 @@ function toSidecarItem(sidecar: SidecarStatus): SidecarItem {
       serialNumber: sidecar.svidSerial,
       notAfter: toTimestamp(sidecar.svidNotAfterMs),
       rotations: sidecar.svidRotations,
+      keyAlgorithm: sidecar.svidKeyAlgorithm,
+      authorityKeyIds: sidecar.authorityKeyIds,
     },
+    keyExchangeGroup: sidecar.keyExchangeGroup,
     requests: { allowed: sidecar.requestsAllowed, denied: sidecar.requestsDenied },
     resources: sidecar.resources.map(toResourceItem),
   }
@@ -121,10 +137,6 @@ function stateOf({ sentRevision, ackedRevision, nackCode }: ResourceStatus): Res
 }
 
 function sidecarListing(sidecars: readonly SidecarStatus[], clock: Clock): Listing<SidecarItem> {
-  const resource =
-    (kind: string) =>
-    ({ resources }: SidecarItem): string =>
-      (resources.find((held) => held.kind === kind)?.state ?? 'not-sent').toUpperCase()
   return {
     kind: 'SidecarList',
     items: sidecars.map(toSidecarItem),
@@ -133,13 +145,20 @@ function sidecarListing(sidecars: readonly SidecarStatus[], clock: Clock): Listi
       ['ADDRESS', ({ advertise }) => advertise],
       ['STATE', ({ connected, ready }) => (connected ? (ready ? 'ready' : 'NOT READY') : 'DISCONNECTED')],
       ['SVID EXPIRES', ({ svid }) => toRelative(svid.notAfter, clock)],
-      ['CERTS', resource('trust-bundle')],
-      ['POLICY', resource('policy-bundle')],
-      ['ENDPOINTS', resource('endpoints')],
+      ['KEY', ({ svid }) => svid.keyAlgorithm],
+      ['KEY EXCHANGE', ({ keyExchangeGroup }) => keyExchangeGroup],
+      ['AUTHORITY', ({ svid }) => svid.authorityKeyIds.map((keyId) => keyId.slice(0, 8)).join(' ')],
+      ['SYNC', ({ resources }) => syncOf(resources)],
       ['ALLOWED', ({ requests }) => String(requests.allowed)],
       ['DENIED', ({ requests }) => String(requests.denied)],
     ],
   }
+}
+
+/** `synced`, or what is not. */
+function syncOf(resources: readonly ResourceItem[]): string {
+  const behind = resources.filter(({ state }) => state !== 'synced').map(({ kind, state }) => `${kind} ${state}`)
+  return behind.length === 0 ? 'synced' : behind.join(', ')
 }
 
 /** What somebody should look at: reasons for not being ready, updates that a sidecar refused. */
