@@ -54,14 +54,14 @@ export function toOctets({ content }: DerElement): Buffer {
 /** UTCTime or GeneralizedTime in the forms of RFC 5280 section 4.1.2.5: seconds present, no fraction, `Z`. */
 export function toDate({ tag, content }: DerElement): Date {
   const yearDigits = tag === TAG.utcTime ? 2 : 4
-  const digits = content.subarray(0, -1)
-  if (content.length !== yearDigits + 11 || content.at(-1) !== Z || !digits.every(isDigit)) {
+  if (content.length !== yearDigits + 11 || content[yearDigits + 10] !== Z || !areDigits(content, yearDigits + 10)) {
     throw malformed('a time is not in the form of RFC 5280')
   }
-  const pair = (at: number): number => (digits[at]! - ZERO) * 10 + (digits[at + 1]! - ZERO)
+  const pair = (at: number): number => (content[at]! - ZERO) * 10 + (content[at + 1]! - ZERO)
   const first = pair(0)
   const year = yearDigits === 4 ? first * 100 + pair(2) : first < 50 ? 2000 + first : 1900 + first
-  const [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map((at) => pair(yearDigits + at)) as FiveNumbers
+  const [month, day, hour] = [pair(yearDigits), pair(yearDigits + 2), pair(yearDigits + 4)]
+  const [minute, second] = [pair(yearDigits + 6), pair(yearDigits + 8)]
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   date.setUTCHours(hour, minute, second)
@@ -70,7 +70,12 @@ export function toDate({ tag, content }: DerElement): Date {
   return date
 }
 
-type FiveNumbers = [number, number, number, number, number]
 const ZERO = 0x30
 const Z = 0x5a
-const isDigit = (octet: number): boolean => octet >= ZERO && octet <= 0x39
+
+function areDigits(content: Buffer, count: number): boolean {
+  for (let at = 0; at < count; at++) {
+    if (content[at]! < ZERO || content[at]! > 0x39) return false
+  }
+  return true
+}

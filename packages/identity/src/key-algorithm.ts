@@ -156,8 +156,17 @@ export async function generateKeysAsync(algorithm: KeyAlgorithm): Promise<Keys> 
   return generateAside(keyType, { namedCurve, modulusLength })
 }
 
+/** Asking Node for a key's details takes longer than reading a date; an authority signs with one key for days. */
+const knownKeys = new WeakMap<KeyObject, KeyAlgorithm>()
+
 /** The algorithm of a key that Node has read, of those that Picket makes keys of. Throws `ERR_UNSUPPORTED_ALGORITHM`. */
-export function keyAlgorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): KeyAlgorithm {
+export function keyAlgorithmOf(key: KeyObject): KeyAlgorithm {
+  const algorithm = knownKeys.get(key) ?? findKeyAlgorithm(key)
+  knownKeys.set(key, algorithm)
+  return algorithm
+}
+
+function findKeyAlgorithm({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): KeyAlgorithm {
   const found = KEY_ALGORITHMS.find((algorithm) => {
     const { keyType, namedCurve, modulusLength } = KEYS[algorithm]
     return (
