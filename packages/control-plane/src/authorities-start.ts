@@ -55,6 +55,8 @@ export interface AuthorityServiceCalls extends Disposable {
 }
 
 const ROTATION = 'picket rotation'
+/** SPIFFE_Federation.md section 5: whoever polls at the bundle's hint has fetched it by then, one failure included. */
+const HINTS_AWAITED = 3
 
 /** The deny-list, the rotation of authorities, and the calls about both. */
 export async function openAuthorityService(deps: AuthorityServiceDeps): Promise<AuthorityService> {
@@ -76,6 +78,7 @@ export async function openAuthorityService(deps: AuthorityServiceDeps): Promise<
         quorum,
         deadlineMs,
         longestMs: { x509: settings.svidTtl, jwt: settings.jwtSvidTtl },
+        publishMs: settings.bundleEndpoint ? HINTS_AWAITED * (issuer.bundle.value.refreshHintSeconds ?? 300) * 1000 : 0,
         ...(upstream && { upstreamEndsAtMs: () => upstreamEndsAtMs(upstream) }),
       }
       const denied = toDenied(revocations, clock)

@@ -148,6 +148,7 @@ function setUp(options: Partial<RotationOptions> = {}) {
     quorum: 1,
     deadlineMs: undefined,
     longestMs: { x509: 3_600_000, jwt: 300_000 },
+    publishMs: 0,
     ...options,
   })
   const order = (change: Partial<Parameters<typeof createRotationIntent>[0]> = {}): Promise<void> =>

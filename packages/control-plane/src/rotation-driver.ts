@@ -61,6 +61,8 @@ export interface RotationOptions {
   /** Of scheduled rotations; undefined = they wait. */
   readonly deadlineMs: number | undefined
   readonly longestMs: Readonly<Record<AuthorityKind, number>>
+  /** See `RotationFacts`; 0 where nobody fetches the bundle. */
+  readonly publishMs: number
   /** When the authority outside Picket ends that issues ours, if one does. */
   readonly upstreamEndsAtMs?: () => Promise<number | undefined>
 }
@@ -158,6 +160,7 @@ function readFacts(
     own: own.map((svid) => svid.value.chain[0]!.authorityKeyId ?? ''),
     denied,
     longestMs: options.longestMs,
+    publishMs: options.publishMs,
   }
 }
 

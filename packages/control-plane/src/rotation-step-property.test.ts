@@ -29,6 +29,7 @@ const anyFacts = fc.record({
   own: fc.subarray([...KEYS]),
   denied: fc.subarray([...KEYS]).map((keys) => new Set<string>(keys)),
   longestMs: fc.constant({ x509: HOUR, jwt: MINUTE }),
+  publishMs: fc.constantFrom(0, MINUTE, DAY),
 })
 const anyIntent = fc.record({
   id: fc.constant('r'),

@@ -13,7 +13,18 @@ export function authority(
 ): AuthorityFact {
   const activatedAt = state === 'prepared' ? undefined : new Date(NOW)
   const notAfter = new Date(NOW + 30 * DAY)
-  return { kind: 'x509', keyId, algorithm: 'ec-p256', state, tainted: false, activatedAt, notAfter, ...change }
+  const preparedAt = new Date(NOW)
+  return {
+    kind: 'x509',
+    keyId,
+    algorithm: 'ec-p256',
+    state,
+    tainted: false,
+    preparedAt,
+    activatedAt,
+    notAfter,
+    ...change,
+  }
 }
 
 export function sidecar(name: string, change: Partial<SidecarFact> = {}): SidecarFact {
@@ -44,6 +55,7 @@ export function facts(change: Partial<RotationFacts>): RotationFacts {
     own: ['b'],
     denied: new Set(),
     longestMs: { x509: HOUR, jwt: 5 * MINUTE },
+    publishMs: 0,
     ...change,
   }
 }

@@ -148,6 +148,24 @@ const ROWS: readonly Row[] = [
     'distributing 0/1',
   ],
   [
+    'waits until federated domains had time to fetch the bundle',
+    {},
+    { authorities: prepared, publishMs: MINUTE, nowMs: NOW + MINUTE - 1 },
+    'distributing 0/0',
+  ],
+  [
+    'activates when they had',
+    {},
+    { authorities: prepared, publishMs: MINUTE, nowMs: NOW + MINUTE },
+    'activate b because acknowledged',
+  ],
+  [
+    'waits for federated domains in no emergency',
+    { reason: 'emergency' },
+    { authorities: prepared, publishMs: MINUTE },
+    'activate b because acknowledged',
+  ],
+  [
     'changes the kind of SVIDs once the new authority is active',
     { svidAlgorithm: 'ml-dsa-65' },
     { authorities: activated },

@@ -48,7 +48,7 @@ export interface RotationGate {
 
 export type AuthorityFact = Pick<
   AuthoritySlot,
-  'kind' | 'keyId' | 'algorithm' | 'state' | 'tainted' | 'activatedAt' | 'notAfter'
+  'kind' | 'keyId' | 'algorithm' | 'state' | 'tainted' | 'preparedAt' | 'activatedAt' | 'notAfter'
 >
 
 export interface SidecarFact {
@@ -74,6 +74,8 @@ export interface RotationFacts {
   /** Authority keys on the deny-list. */
   readonly denied: Pick<ReadonlySet<string>, 'has'>
   readonly longestMs: Readonly<Record<AuthorityKind, number>>
+  /** How long federated trust domains, which fetch the bundle and acknowledge nothing, may take to know an authority. */
+  readonly publishMs: number
 }
 
 export function nextRotationStep(intent: RotationIntent, facts: RotationFacts): RotationStep {
@@ -158,7 +160,9 @@ function distribution(
   const followed = sidecars.length - laggards.length
   const endOfLifeMs = Math.min(...due.map((kind) => mustActivateAtMs(facts, kind)))
   const deadlineMs = intent.deadlineAt?.getTime()
-  const isSettled = facts.settledAtMs <= nowMs
+  const publishedMs = Math.max(...prepared.map(({ preparedAt }) => preparedAt.getTime())) + facts.publishMs
+  const isPublished = publishedMs <= nowMs || intent.reason === 'emergency'
+  const isSettled = facts.settledAtMs <= nowMs && isPublished
   const because =
     isSettled && laggards.length === 0
       ? 'acknowledged'
@@ -170,8 +174,10 @@ function distribution(
             ? 'end-of-life'
             : undefined
   const deadlineAtMs = Math.min(endOfLifeMs, deadlineMs ?? endOfLifeMs)
-  const lookAgainAtMs = earliest(nowMs, [deadlineAtMs, facts.settledAtMs, ...awaitedUntil(sidecars)])
-  const gate = { phase: 'distributing', connected: sidecars.length, followed, laggards, retiring: [] } as const
+  const lookAgainAtMs = earliest(nowMs, [deadlineAtMs, facts.settledAtMs, publishedMs, ...awaitedUntil(sidecars)])
+  const wait = `waits until federated trust domains had time to fetch the bundle, ${toInstant(publishedMs)}`
+  const all = isPublished ? laggards : [...laggards, toOwnLaggard(wait)]
+  const gate = { phase: 'distributing', connected: sidecars.length, followed, laggards: all, retiring: [] } as const
   return { because, gate: { ...gate, deadlineAtMs: finite(deadlineAtMs), lookAgainAtMs } }
 }
 

@@ -1,4 +1,4 @@
-import type { AuthorityInfo, AuthorityStatus, RotationProgress } from '@picket/rpc'
+import type { AuthorityInfo, AuthorityStatus, Laggard, RotationProgress } from '@picket/rpc'
 import type { CliContext } from '../context.ts'
 import type { Listing } from '../output.ts'
 import { toRelative, toTimestamp } from '../time.ts'
@@ -62,16 +62,26 @@ const SAID: Readonly<Record<string, string>> = {
   reissuing: 'waiting until sidecars have renewed',
   revoking: 'the old authority leaves the bundle',
 }
-const MOST_NAMES = 5
+const MOST_NAMES = 3
 
-/** One line about where a rotation is and whom it waits for. */
+/** One line about where a rotation is, whom it waits for and why. */
 export function describeProgress({ phase, connected, followed, laggards }: RotationProgress): string {
   const what = `${`${phase}:`.padEnd(14)}${SAID[phase] ?? 'under way'}`
   const count = connected > 0 ? ` (${followed} of ${connected})` : ''
-  if (laggards.length === 0) return `${what}${count}`
-  const names = laggards.slice(0, MOST_NAMES).map(({ spiffeId, instanceId, reason }) => {
-    return `${spiffeId}${instanceId === '' ? '' : ` ${instanceId}`} ${reason}`
-  })
-  const more = laggards.length > MOST_NAMES ? `; and ${laggards.length - MOST_NAMES} more` : ''
-  return `${what}${count}: ${names.join('; ')}${more}`
+  const sidecars = laggards.filter(({ instanceId }) => instanceId !== '')
+  const others = laggards.filter(({ instanceId }) => instanceId === '')
+  const unnamed = Math.max(connected - followed, sidecars.length) - Math.min(sidecars.length, MOST_NAMES)
+  const names = sidecars.slice(0, MOST_NAMES).map(shortName)
+  if (unnamed > 0 && names.length > 0) names.push(`and ${unnamed} more`)
+  const waitsFor = [
+    ...(names.length > 0 ? [`${names.join(', ')} ${sidecars.length === 1 ? 'has' : 'have'} not followed`] : []),
+    ...others.map(({ spiffeId, reason }) => `${spiffeId} ${reason}`),
+  ]
+  return `${what}${count}${waitsFor.length > 0 ? `: ${waitsFor.join('; ')}` : ''}`
+}
+
+/** `payments 1f3a9c2e`: enough to find it in `picket status`. */
+function shortName({ spiffeId, instanceId }: Laggard): string {
+  const path = spiffeId.replace(/^spiffe:\/\/[^/]*\//, '')
+  return `${path} ${instanceId.slice(0, 8)}`
 }

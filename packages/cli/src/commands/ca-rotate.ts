@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { parsePercent, parseTtlSeconds, usage } from '../arguments.ts'
 import type { CliContext } from '../context.ts'
 import { CliError } from '../error.ts'
-import { addOperatorFlags, asOperator } from '../operator.ts'
+import { addOperatorFlags, asOperator, type OperatorSession } from '../operator.ts'
 import type { Listing, Output } from '../output.ts'
 import { examples, outputOf } from '../program.ts'
 import { authorityListing, describeProgress } from './ca-listing.ts'
@@ -27,6 +27,7 @@ const POLL_MS = 150
 /** Progress within a phase is told this often at most. */
 const TELL_EVERY_MS = 5000
 const GIVE_UP_MS = 600_000
+const WORTH_A_WORD_MS = 2000
 /** What a control plane that restarts, or renews the operator's identity, looks like for a moment. */
 const PASSING = new Set([
   'ERR_CONTROL_PLANE_DOWN',
@@ -114,23 +115,32 @@ async function rotate(request: RotateAuthoritiesRequest, self: Command, context:
 async function follow(id: string, self: Command, context: CliContext, output: Output): Promise<AuthorityStatus> {
   const { clock } = context
   const tell = createTeller(context, output)
-  let lostAtMs: number | undefined
+  let answeredAtMs = clock.now()
+  let isLost = false
+
+  async function watch({ authorities }: OperatorSession): Promise<AuthorityStatus> {
+    for (; ; await clock.sleep(POLL_MS)) {
+      const status = await authorities.getAuthorities()
+      answeredAtMs = clock.now()
+      isLost = false
+      if (status.rotation?.id !== id) return status
+      tell(status.rotation)
+    }
+  }
+
   for (; ; await clock.sleep(POLL_MS)) {
     try {
-      const status = await asOperator(self, context, ({ authorities }) => authorities.getAuthorities())
-      lostAtMs = undefined
-      if (status.rotation?.id !== id) {
-        output.note(
-          `done:         ${status.rotation ? 'another rotation has taken its place' : 'the rotation has ended'}`,
-        )
-        return status
-      }
-      tell(status.rotation)
+      const status = await asOperator(self, context, watch)
+      const end = status.rotation ? 'another rotation has taken its place' : 'the rotation has ended'
+      output.note(`${'done:'.padEnd(14)}${end}`)
+      return status
     } catch (cause) {
       if (!PASSING.has(codeOf(cause) ?? '')) throw cause
-      if (lostAtMs === undefined) output.note('the control plane does not answer: trying again')
-      lostAtMs ??= clock.now()
-      if (clock.now() - lostAtMs < GIVE_UP_MS) continue
+      const lostMs = clock.now() - answeredAtMs
+      // A connection ends with each renewal of the operator's identity, which is worth no word.
+      if (lostMs > WORTH_A_WORD_MS && !isLost) output.note('the control plane does not answer: trying again')
+      isLost ||= lostMs > WORTH_A_WORD_MS
+      if (lostMs < GIVE_UP_MS) continue
       const problem = `the control plane is gone, the rotation goes on when it is back: ${messageOf(cause)}`
       throw new CliError('ERR_CONTROL_PLANE_DOWN', problem, { cause })
     }
