@@ -190,6 +190,16 @@ suite('the bundle endpoint', () => {
     assert.equal((await bench.get('/')).status, 200)
   })
 
+  test('serves although a crowd sits on its connections', async () => {
+    await using bench = await startBench()
+    const { port } = bench.endpoint.address
+    const crowd = Array.from({ length: 520 }, () => connectPlain({ port, host: '127.0.0.1' }).on('error', () => {}))
+    await Promise.all(crowd.map((socket) => once(socket, 'connect')))
+    assert.equal((await bench.get('/')).status, 200)
+    assert.ok(bench.clock.pendingMs.length <= 512)
+    for (const socket of crowd) socket.destroy()
+  })
+
   test('refuses heads that are too large, and survives what is no HTTP and no TLS', async () => {
     await using bench = await startBench()
     assert.equal((await bench.get('/', { headers: { 'x-filler': 'x'.repeat(10_000) } })).status, 431)

@@ -135,15 +135,22 @@ function createTlsServer(
 ): Server {
   const options = { ...context, ...LIMITS, requestCert: false, ALPNProtocols: ['http/1.1'] }
   const server = createServer(options, answer)
-  server.maxConnections = MAX_CONNECTIONS
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION
   return server
 }
 
-/** Those that are open, handshakes included; none of them for long. */
+/**
+ * Those that are open, handshakes included; none of them for long. When there are too many, the oldest makes room: who has
+ * come to fetch is done in milliseconds, who has come to sit is not.
+ */
 function trackConnections(server: Server, clock: Clock): ReadonlySet<Socket> {
   const open = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
+    const [oldest] = open
+    if (oldest && open.size >= MAX_CONNECTIONS) {
+      open.delete(oldest)
+      oldest.destroy()
+    }
     open.add(socket)
     const end = clock.after(CONNECTION_LIFE_MS, () => void socket.destroy())
     socket.once('close', () => {
