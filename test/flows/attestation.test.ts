@@ -5,7 +5,13 @@ import { after, before, suite, test } from 'node:test'
 import { startTestControlPlane, toSvid, type TestControlPlane } from '@picket/control-plane/testing'
 import { createCsr, encodeName, generateKeyPair, OID, signMessage, type KeyPair, type X509Svid } from '@picket/identity'
 import { createTestAuthority, type TestAuthority } from '@picket/identity/testing'
-import { toSignedChallenge, type AttestRequest, type ChallengeUse, type SignedChallenge } from '@picket/rpc'
+import {
+  toSignedChallenge,
+  type RpcError,
+  type AttestRequest,
+  type ChallengeUse,
+  type SignedChallenge,
+} from '@picket/rpc'
 import { codeOf, systemClock } from '@picket/runtime'
 import { startEvidenceSite, type EvidenceSite } from '../support/evidence-site.ts'
 import type { TokenReviewFault, TokenReviewServer } from '../support/token-review.ts'
@@ -112,10 +118,11 @@ suite('a projected service account token', () => {
     assert.equal(await outcomeOf(attest(withToken(token()))), 'ERR_RPC_UNAVAILABLE')
     api.mayReview = true
     await writeFile(api.tokenFile, 'an.old.token')
-    await assert.rejects(attest(withToken(token())), {
-      code: 'ERR_RPC_UNAVAILABLE',
-      message: /401: .*kubernetesTokenFile/,
+    await assert.rejects(attest(withToken(token())), ({ code, message }: RpcError) => {
+      return code === 'ERR_RPC_UNAVAILABLE' && !message.includes(site.folder) && !message.includes('401')
     })
+    const told = plane.log.filter(({ message }) => message === 'evidence cannot be judged').slice(-2)
+    assert.match(JSON.stringify(told), /403: .*auth-delegator.*401: .*kubernetesTokenFile/, 'the operator is told why')
     await writeFile(api.tokenFile, 'own.token.of-the-control-plane')
     assert.match(await outcomeOf(attest(withToken(token()))), /\/sa\/payments$/)
   })

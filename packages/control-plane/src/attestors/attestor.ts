@@ -45,8 +45,8 @@ export interface EvidenceDenial {
 }
 
 /**
- * One kind of evidence → facts. Throws an `RpcError` for evidence that is malformed (`ERR_RPC_INVALID`) or cannot be judged
- * at the moment (`ERR_RPC_UNAVAILABLE`).
+ * One kind of evidence → facts. Throws `ERR_RPC_INVALID` for evidence that is malformed and `ERR_ATTESTOR` where it cannot
+ * be judged at the moment, for a reason that is the operator's business.
  */
 export interface Attestor<Evidence> {
   attest(evidence: Evidence, csr: Csr): Promise<Attested | EvidenceDenial>

@@ -1,5 +1,6 @@
 import type { Csr } from '@picket/identity'
 import { RpcError, type SignedChallenge } from '@picket/rpc'
+import { codeOf, messageOf, type Logger } from '@picket/runtime'
 import {
   deny,
   type Attested,
@@ -26,18 +27,23 @@ type Shown = {
 }[Exclude<EvidenceKind, 'expired-svid'>]
 
 export interface Attestors {
-  /** Throws `ERR_RPC_INVALID` for evidence that is none or more than one, and what the attestors throw. */
+  /** Throws `ERR_RPC_INVALID` for evidence that is none or more than one, `ERR_RPC_UNAVAILABLE` for what cannot be judged now. */
   attest(evidence: Evidence, csr: Csr): Promise<Attested | EvidenceDenial>
 }
 
-export function createAttestors(table: AttestorTable): Attestors {
+export function createAttestors(table: AttestorTable, logger: Pick<Logger, 'warn'>): Attestors {
   async function attestOne(shown: Shown, csr: Csr): Promise<Attested | EvidenceDenial> {
     const { kind, evidence } = shown
     const attestor: Attestor<typeof evidence> | undefined = table[kind]
-    return (
-      attestor?.attest(evidence, csr) ??
-      deny(kind, 'evidence-not-taken', `this control plane takes no ${kind} evidence`)
-    )
+    if (!attestor) return deny(kind, 'evidence-not-taken', `this control plane takes no ${kind} evidence`)
+    try {
+      return await attestor.attest(evidence, csr)
+    } catch (cause) {
+      if (codeOf(cause) !== 'ERR_ATTESTOR') throw cause
+      // Files and addresses of ours are nothing for a caller whom nobody knows yet.
+      logger.warn('evidence cannot be judged', { evidence: kind, error: messageOf(cause) })
+      throw new RpcError('ERR_RPC_UNAVAILABLE', `${kind} evidence cannot be judged at the moment`, { cause })
+    }
   }
 
   return {

@@ -1,5 +1,5 @@
 import type { BundleSource } from '@picket/identity'
-import type { Clock, SettingsOf } from '@picket/runtime'
+import type { Clock, Logger, SettingsOf } from '@picket/runtime'
 import type { AttestationStore } from '../enrollment.ts'
 import { ControlPlaneError } from '../error.ts'
 import type { JoinTokens } from '../join-tokens.ts'
@@ -17,6 +17,7 @@ export type AttestorSettings = SettingsOf<typeof attestorSettings>
 
 export interface AttestorDeps {
   readonly clock: Clock
+  readonly logger: Logger
   readonly challenges: Challenges
   readonly tokens: Pick<JoinTokens, 'check'>
   readonly store: Pick<AttestationStore, 'findAttestation'>
@@ -28,12 +29,13 @@ export interface AttestorDeps {
 export async function openAttestors(deps: AttestorDeps, settings: AttestorSettings): Promise<Attestors> {
   const { x509PopCa, renewAfterExpiry } = settings
   if (x509PopCa !== undefined) await loadAuthorities(x509PopCa)
-  return createAttestors({
+  const table = {
     'join-token': createJoinTokenAttestor(deps.tokens),
     'x509-pop': x509PopCa === undefined ? undefined : createX509PopAttestor(deps, x509PopCa),
     kubernetes: openKubernetes(deps.clock, settings),
     'expired-svid': createExpiredSvidAttestor(deps, renewAfterExpiry),
-  })
+  }
+  return createAttestors(table, deps.logger)
 }
 
 function openKubernetes(clock: Clock, settings: AttestorSettings): Attestor<string> | undefined {

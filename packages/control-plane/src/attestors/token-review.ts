@@ -1,12 +1,12 @@
 import { request, type RequestOptions } from 'node:https'
 import { parseStrictJson } from '@picket/identity'
-import { RpcError } from '@picket/rpc'
 import { messageOf, type Clock } from '@picket/runtime'
+import { ControlPlaneError } from '../error.ts'
 import { readBoundedFile } from '../file.ts'
 
 /** Asks a Kubernetes API server whose service account token this is (`authentication.k8s.io/v1` TokenReview). */
 export interface TokenReviews {
-  /** Resolves with the answer's `status`. Throws `ERR_RPC_UNAVAILABLE` when there is no answer that can be judged. */
+  /** Resolves with the answer's `status`. Throws `ERR_ATTESTOR`, retryable, when there is no answer that can be judged. */
   review(token: string, audience: string): Promise<Readonly<Record<string, unknown>>>
 }
 
@@ -41,9 +41,8 @@ export function createTokenReviews(
         const body = await post(clock, new URL(PATH, url), { ...(ca && { ca }) }, authorization, JSON.stringify(review))
         return readStatus(parseStrictJson(body, { maxLength: MAX_ANSWER_BYTES }))
       } catch (cause) {
-        // The cause stays here: neither token may come near a message.
-        const why = messageOf(cause)
-        throw new RpcError('ERR_RPC_UNAVAILABLE', `the Kubernetes API gave no review: ${why}`, { cause })
+        const message = `the Kubernetes API gave no review: ${messageOf(cause)}`
+        throw new ControlPlaneError('ERR_ATTESTOR', message, { cause, retryable: true })
       }
     },
   }
