@@ -17,6 +17,7 @@ import {
   messageOf,
   sleepUnlessAborted,
   type Clock,
+  type LogFields,
   type Logger,
   type Metrics,
   type Random,
@@ -130,14 +131,7 @@ export function createSvidRotation(deps: SvidRotationDeps): SvidRotation {
       const retryAfterMs = thrown instanceof RpcError ? thrown.retryAfterMs : undefined
       advance({ kind: 'failed', atMs: clock.now(), retryAfterMs })
       failed.add()
-      const { failures, lifetime } = state
-      logger.warn('svid renewal failed, the old one stays', {
-        spiffeId: wantedId()?.uri,
-        code: codeOf(thrown),
-        error: messageOf(thrown),
-        failures,
-        leftMs: Math.max(0, lifetime.notAfterMs - clock.now()),
-      })
+      tellFailure(logger, thrown, { spiffeId: wantedId()?.uri, failures: state.failures, leftMs: leftMs(state, clock) })
     }
   }
 
@@ -161,17 +155,26 @@ export function createSvidRotation(deps: SvidRotationDeps): SvidRotation {
       using _order = { [Symbol.dispose]: () => order?.[Symbol.dispose]() }
       while (!signal.aborted) {
         if (state.kind === 'waiting') {
-          const leftMs = state.untilMs - clock.now()
+          const waitMs = state.untilMs - clock.now()
           wake = new AbortController()
-          if (leftMs <= 0) advance({ kind: 'due' })
+          if (waitMs <= 0) advance({ kind: 'due' })
           else
-            await sleepUnlessAborted(clock, Math.min(leftMs, LONGEST_SLEEP_MS), AbortSignal.any([signal, wake.signal]))
+            await sleepUnlessAborted(clock, Math.min(waitMs, LONGEST_SLEEP_MS), AbortSignal.any([signal, wake.signal]))
         } else {
           await renew(signal)
         }
       }
     },
   }
+}
+
+function leftMs({ lifetime }: RotationState, clock: Clock): number {
+  return Math.max(0, lifetime.notAfterMs - clock.now())
+}
+
+function tellFailure(logger: Logger, thrown: unknown, fields: LogFields): void {
+  const why = { code: codeOf(thrown), error: messageOf(thrown) }
+  logger.warn('svid renewal failed, the old one stays', { ...fields, ...why })
 }
 
 /** Without an SVID: one that ended long ago, so that the first is due now. */

@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { X509Svid } from '@picket/identity'
-import {
-  connectControlPlane,
-  RpcError,
-  type Resource,
-  type SyncClientStream,
-  type SyncRequestMessage,
-} from '@picket/rpc'
-import { createMetrics, createTasks, createWatch, silentLogger, systemClock } from '@picket/runtime'
+import { RpcError, type Resource, type SyncClientStream, type SyncRequestMessage } from '@picket/rpc'
+import { createMetrics, createWatch } from '@picket/runtime'
 import { createFakeRandom, createRecordingLogger, FakeClock, settle } from '@picket/runtime/testing'
 import { runSync, type SyncDeps } from './sync.ts'
-import { eventually, startTestControlPlane } from './testing.ts'
 
 /** A sync loop whose streams are in the test's hand. */
 function setUp(accept: SyncDeps['accept'] = () => Promise.resolve()) {
@@ -214,6 +206,22 @@ test('says when the control plane does not take the svid, and only then', async 
   assert.equal(t.denials, 1)
 })
 
+test('passes the command to rotate on', async () => {
+  await using t = setUp()
+  t.streams[0]?.rotate()
+  assert.equal(t.rotations, 1)
+})
+
+test('the gauge shows whether the stream is open', async () => {
+  await using t = setUp()
+  assert.match(t.metrics.render(), /picket_sync_connected 0/)
+  t.streams[0]?.open()
+  assert.match(t.metrics.render(), /picket_sync_connected 1/)
+  t.streams[0]?.close(undefined)
+  await settle()
+  assert.match(t.metrics.render(), /picket_sync_connected 0/)
+})
+
 test('the deny-list waits for nothing: not for a policy that takes its time', async () => {
   const taken: string[] = []
   await using t = setUp(({ kind }) => {
@@ -240,83 +248,4 @@ test('the stream before ends when the next one stands, and not sooner', async ()
   await settle()
   assert.equal(ended, true)
   assert.equal(t.streams.length, 3, 'a change meanwhile is not lost')
-})
-
-test('passes the command to rotate on', async () => {
-  await using t = setUp()
-  t.streams[0]?.rotate()
-  assert.equal(t.rotations, 1)
-})
-
-test('the gauge shows whether the stream is open', async () => {
-  await using t = setUp()
-  assert.match(t.metrics.render(), /picket_sync_connected 0/)
-  t.streams[0]?.open()
-  assert.match(t.metrics.render(), /picket_sync_connected 1/)
-  t.streams[0]?.close(undefined)
-  await settle()
-  assert.match(t.metrics.render(), /picket_sync_connected 0/)
-})
-
-test('over the wire: pushes are acknowledged, a rotated svid moves the stream, nothing is lost', async () => {
-  await using plane = await startTestControlPlane()
-  const { authority } = plane
-  const svid = createWatch<X509Svid>(authority.issueSvid('/payments'))
-  const bundles = createWatch(authority.bundles)
-  await using client = connectControlPlane(
-    { bundles, svid, clock: systemClock, logger: silentLogger },
-    { address: plane.address, trustDomain: authority.trustDomain },
-  )
-  const held = new Map<Resource['kind'], string>()
-  await using tasks = createTasks()
-  tasks.start('sync', (signal) =>
-    runSync(
-      {
-        client,
-        clock: systemClock,
-        random: createFakeRandom(0),
-        logger: silentLogger,
-        metrics: createMetrics(),
-        credentials: [svid, bundles],
-        hello: () => ({
-          kind: 'hello',
-          instanceId: 'i',
-          version: '1',
-          advertise: '127.0.0.1:1',
-          held: [...held].map(([kind, revision]) => ({ kind, revision })),
-        }),
-        report: () => ({
-          kind: 'report',
-          svidSerial: 'a',
-          svidNotAfterMs: 1,
-          keyExchangeGroup: '',
-          ready: true,
-          notReadyReasons: [],
-          requestsAllowed: 0,
-          requestsDenied: 0,
-          svidRotations: 0,
-          authorityKeyIds: [],
-          svidKeyAlgorithm: 'ec-p256',
-        }),
-        reportOn: [],
-        accept: ({ kind, revision }) => Promise.resolve(void held.set(kind, revision)),
-        rotateNow: () => {},
-        denied: () => Promise.resolve(),
-      },
-      signal,
-    ),
-  )
-  const first = await eventually('the first stream', () => plane.streams[0])
-  first.push('policy-bundle', 'p1', Buffer.alloc(3 * 1024 * 1024, 7))
-  await eventually('the acknowledgement', () => first.messages.find(({ kind }) => kind === 'ack'))
-  svid.set(authority.issueSvid('/payments'))
-  const second = await eventually('the second stream', () => plane.streams[1])
-  const hello = await eventually('the second hello', () => second.messages[0])
-  assert.deepEqual((hello as { held: unknown }).held, [{ kind: 'policy-bundle', revision: 'p1' }])
-  await eventually('the end of the first stream', () => first.ended)
-  await plane.stop()
-  await plane.start()
-  const third = await eventually('the stream after the restart', () => plane.streams[2])
-  third.push('endpoints', 'e1', '{}')
-  await eventually('the endpoints', () => held.get('endpoints') === 'e1')
 })

@@ -1,11 +1,12 @@
 import { RESOURCE_KINDS, type ListSidecarsResponse, type PageRequest, type SidecarStatus } from '@picket/rpc'
 import type { Clock } from '@picket/runtime'
-import type { SyncConnection } from './sync-connection.ts'
+import type { ConnectedSidecar, SyncConnection } from './sync-connection.ts'
 import { toResourceStatus } from './sync-state.ts'
 
 /** The sidecars by identity and instance, connected or lately so. */
 export interface SidecarList {
-  readonly connected: number
+  /** Of those connected: asked for far more often than it changes. */
+  readonly views: readonly ConnectedSidecar[]
   connections(): Iterable<SyncConnection>
   hasRoomFor(spiffeId: string): boolean
   /** Resolves a second stream of the same instance: the newer one stands, the older is handed back. */
@@ -35,6 +36,7 @@ export function createSidecarList(clock: Pick<Clock, 'now'>): SidecarList {
   /** Maps keep the order of insertion: the first gone come first. */
   const gone = new Map<string, GoneSidecar>()
   const instances = new Map<string, number>()
+  let views: readonly ConnectedSidecar[] | undefined
 
   function count({ identity }: SyncConnection, change: 1 | -1): void {
     const left = (instances.get(identity.id.uri) ?? 0) + change
@@ -50,8 +52,12 @@ export function createSidecarList(clock: Pick<Clock, 'now'>): SidecarList {
   }
 
   return {
-    get connected() {
-      return present.size
+    get views() {
+      views ??= present
+        .values()
+        .map(({ connection }) => connection.view)
+        .toArray()
+      return views
     },
     connections: () => present.values().map(({ connection }) => connection),
     hasRoomFor: (spiffeId) => (instances.get(spiffeId) ?? 0) < INSTANCES_PER_ID,
@@ -60,6 +66,7 @@ export function createSidecarList(clock: Pick<Clock, 'now'>): SidecarList {
       const replaced = present.get(key)?.connection
       if (!replaced) count(connection, 1)
       present.set(key, { connection, connectedAtMs: clock.now() })
+      views = undefined
       gone.delete(key)
       return replaced
     },
@@ -68,6 +75,7 @@ export function createSidecarList(clock: Pick<Clock, 'now'>): SidecarList {
       const sidecar = present.get(key)
       if (sidecar?.connection !== connection) return false
       present.delete(key)
+      views = undefined
       count(connection, -1)
       gone.set(key, { ...sidecar, goneAtMs: clock.now() })
       forgetGone()

@@ -58,7 +58,6 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
   const sidecars = createSidecarList(deps.clock)
   const orders = createRotationOrders()
   const ticker = createTicker(deps.clock)
-  let views: readonly ConnectedSidecar[] | undefined // asked for far more often than it changes
   const subscription = resources.subscribe(() => {
     for (const connection of sidecars.connections()) connection.wake()
   })
@@ -67,34 +66,36 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
   function begin(stream: SyncServerStream, opening: Opening): SyncConnection {
     const connection = createSyncConnection(stream, opening, resources)
     const replaced = sidecars.enter(connection)
-    views = undefined
     replaced?.end(new RpcError('ERR_RPC_CONFLICT', 'the same instance opened another stream'))
     const endpoint = toEndpoint(connection)
     if (endpoint) endpoints.connected(endpoint)
     logger.info('sidecar connected', { ...describe(connection), ...versionOf(opening.hello) })
     connection.wake()
-    orders.remind(connection)
-    ticker.tick()
+    settle(connection)
     return connection
   }
 
   function finish(connection: SyncConnection): void {
     if (!sidecars.leave(connection)) return
-    views = undefined
     ticker.tick()
     const endpoint = toEndpoint(connection)
     if (endpoint) endpoints.disconnected(endpoint)
     logger.info('sidecar disconnected', describe(connection))
   }
 
-  function receive(connection: SyncConnection, message: SyncRequestMessage): void {
-    connection.receive(message)
-    if (message.kind === 'report') orders.remind(connection)
+  /** It may have followed an order, or need to hear it again. */
+  function settle(connection: SyncConnection): void {
+    orders.remind(connection)
     ticker.tick()
   }
 
+  function receive(connection: SyncConnection, message: SyncRequestMessage): void {
+    connection.receive(message)
+    settle(connection)
+  }
+
   function rotateWhere(picks: (sidecar: ConnectedSidecar) => boolean): readonly SyncConnection[] {
-    const told = [...sidecars.connections()].filter((connection) => picks(connection.view))
+    const told = [...sidecars.connections()].filter(({ view }) => picks(view))
     for (const connection of told) orders.order(connection)
     return told
   }
@@ -111,7 +112,7 @@ export function createSyncHub(deps: SyncHubDeps): SyncHub {
       () => sidecars.connections(),
       (connection, denial) => dismiss(deps, connection, denial),
     ),
-    connected: () => (views ??= [...sidecars.connections()].map(({ view }) => view)),
+    connected: () => sidecars.views,
     changed: ticker.changed,
     page: (request) => sidecars.page(request),
     [Symbol.dispose]() {

@@ -5,15 +5,18 @@ import type { ControlPlaneHandlers } from './handlers.ts'
 import { answerSync, answerUnary, answerUpload, type EdgeDeps } from './server-edge.ts'
 import { gatherChanges, gatherPolicy } from './upload.ts'
 
+type Unary = <M extends UnaryMethod>(
+  method: M,
+  handle: (request: RequestOf<M>, caller: Caller) => Promise<ResponseOf<M>>,
+) => unknown
+
 /** Each method of the contract and the handler behind it: complete by type. */
 export function createAnswers(edge: EdgeDeps, handlers: ControlPlaneHandlers): Readonly<Record<Method, unknown>> {
-  const unary = <M extends UnaryMethod>(
-    method: M,
-    handle: (request: RequestOf<M>, caller: Caller) => Promise<ResponseOf<M>>,
-  ): unknown => answerUnary(edge, method, handle)
+  const unary: Unary = (method, handle) => answerUnary(edge, method, handle)
 
-  const { admin, authorities, revocations, federation } = handlers
+  const { admin } = handlers
   return {
+    ...createOperatorAnswers(unary, handlers),
     'Certificates/Challenge': unary('Certificates/Challenge', (_, caller) => handlers.challenge(caller)),
     'Certificates/Attest': unary('Certificates/Attest', (request, caller) => handlers.attest(request, caller)),
     'Certificates/Issue': unary('Certificates/Issue', (request, caller) => handlers.issue(request, caller)),
@@ -36,6 +39,16 @@ export function createAnswers(edge: EdgeDeps, handlers: ControlPlaneHandlers): R
     'Admin/RotateSvids': unary('Admin/RotateSvids', (id, caller) => admin.rotateSvids(id, caller)),
     'Admin/GetStatus': unary('Admin/GetStatus', (_, caller) => admin.getStatus(caller)),
     'Admin/ListSidecars': unary('Admin/ListSidecars', (request, caller) => admin.listSidecars(request, caller)),
+  }
+}
+
+type OperatorMethod = Extract<Method, `Authorities/${string}` | `Revocations/${string}` | `Federation/${string}`>
+
+function createOperatorAnswers(
+  unary: Unary,
+  { authorities, revocations, federation }: ControlPlaneHandlers,
+): Readonly<Record<OperatorMethod, unknown>> {
+  return {
     'Authorities/GetAuthorities': unary('Authorities/GetAuthorities', (_, caller) =>
       authorities.getAuthorities(caller),
     ),

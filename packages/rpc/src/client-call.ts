@@ -40,7 +40,7 @@ export async function callUpload<M extends UploadMethod>(
     void writeAll(call, messages)
     return call
   })
-  return response as Wire<M>['responseRead']
+  return response
 }
 
 export function* cutPolicy(bundle: Buffer): Iterable<Wire<'Admin/PushPolicy'>['requestSent']> {

@@ -24,10 +24,8 @@ const CHANNEL_OPTIONS = {
 /** The connection of one SVID. Retired, it takes no new calls and closes after its last one. */
 export interface Channel {
   readonly client: Client
-  /** Of its newest connection. */
-  readonly keyExchangeGroup: string | undefined
-  /** The server no longer verifies against the newest bundles. */
-  readonly isRefused: boolean
+  /** What the channel knows of the other end. */
+  readonly server: Pick<VerifyingCredentials, 'group' | 'isRefused'>
   /** The deadline of a call that begins now, in the transport's terms. */
   deadline(durationMs: number): { readonly deadline: number }
   /** One answer or one failure of a call that `signal` may cancel. */
@@ -87,28 +85,11 @@ export function createChannel(
 
   return {
     client,
-    get keyExchangeGroup() {
-      return credentials.group
-    },
-    get isRefused() {
-      return credentials.isRefused
-    },
+    server: credentials,
     failure,
     retire,
     deadline: (durationMs) => ({ deadline: clock.now() + durationMs }),
-    settle: (signal, start) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(new RpcError('ERR_RPC_CANCELLED', 'cancelled before it began'))
-        const cancel = (): void => call.cancel()
-        const call = start((error, response) => {
-          signal?.removeEventListener('abort', cancel)
-          leave(call)
-          if (error) reject(failure(error))
-          else resolve(response!)
-        })
-        calls.add(call)
-        signal?.addEventListener('abort', cancel, { once: true })
-      }),
+    settle: (signal, start) => settle(signal, start, { enter: (call) => void calls.add(call), leave, failure }),
     track(call) {
       calls.add(call)
       call.once('status', () => leave(call))
@@ -122,6 +103,31 @@ export function createChannel(
       for (const call of calls) call.cancel()
       return closed
     },
+  }
+}
+
+interface CallKeeper {
+  enter(call: Cancellable): void
+  leave(call: Cancellable): void
+  failure(status: StatusObject): RpcError
+}
+
+async function settle<Response>(
+  signal: AbortSignal | undefined,
+  start: (callback: (error: ServiceError | null, response?: Response) => void) => Cancellable,
+  keeper: CallKeeper,
+): Promise<Response> {
+  if (signal?.aborted) throw new RpcError('ERR_RPC_CANCELLED', 'cancelled before it began')
+  const { promise, resolve, reject } = Promise.withResolvers<Response>()
+  const call = start((error, response) => (error ? reject(keeper.failure(error)) : resolve(response!)))
+  const cancel = (): void => call.cancel()
+  keeper.enter(call)
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    return await promise
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+    keeper.leave(call)
   }
 }
 

@@ -39,7 +39,7 @@ export function connectControlPlane(
 
   /** Bundles change for a thousand clients at once: a connection whose server passes anew stays. */
   function reverify(): void {
-    for (const opened of [...channels].filter(({ isRefused }) => isRefused)) {
+    for (const opened of [...channels].filter(({ server }) => server.isRefused)) {
       deps.logger.warn('ends the connection to the control plane: its certificate no longer verifies')
       if (opened === current) current = undefined
       void opened.close(new RpcError('ERR_RPC_WRONG_SERVER', 'the certificate of the control plane no longer verifies'))
@@ -47,6 +47,24 @@ export function connectControlPlane(
   }
   const subscriptions = [deps.bundles.subscribe(reverify), ...(deps.svid ? [deps.svid.subscribe(renew)] : [])]
 
+  return {
+    ...createCalls(channel),
+    sync: (signal, call) => openSyncStream(channel(), signal, call),
+    get keyExchangeGroup() {
+      return current?.server.group
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true
+      for (const subscription of subscriptions) subscription[Symbol.dispose]()
+      await Promise.all([...channels].map((opened) => opened.close()))
+    },
+  }
+}
+
+type Calls = Omit<ControlPlaneClient, 'sync' | 'keyExchangeGroup' | typeof Symbol.asyncDispose>
+
+/** Each method of the contract, on the channel of its moment. */
+function createCalls(channel: () => Channel): Calls {
   const unary =
     <M extends UnaryMethod>(method: M) =>
     async (request: RequestOf<M>, call?: CallOptions): Promise<ResponseOf<M>> =>
@@ -61,10 +79,6 @@ export function connectControlPlane(
     attest: unary('Certificates/Attest'),
     issue: unary('Certificates/Issue'),
     issueJwt: unary('Certificates/IssueJwt'),
-    sync: (signal, call) => openSyncStream(channel(), signal, call),
-    get keyExchangeGroup() {
-      return current?.keyExchangeGroup
-    },
     admin: {
       createToken: unary('Admin/CreateToken'),
       createEntry: unary('Admin/CreateEntry'),
@@ -96,11 +110,6 @@ export function connectControlPlane(
       delete: unary('Federation/DeleteRelationship'),
       list: asked('Federation/ListRelationships'),
       refresh: unary('Federation/RefreshRelationship'),
-    },
-    async [Symbol.asyncDispose]() {
-      disposed = true
-      for (const subscription of subscriptions) subscription[Symbol.dispose]()
-      await Promise.all([...channels].map((opened) => opened.close()))
     },
   }
 }

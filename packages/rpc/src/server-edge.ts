@@ -74,7 +74,7 @@ export function answerUpload<M extends UploadMethod, Request, Response>(
     const answer = async (): Promise<Wire<M>['responseSent']> => {
       const caller = admit(deps, method, remote)
       using _slot = deps.limiter.enter(method, rateKey(caller))
-      return toWire(await handle(await gather(call), caller)) as Wire<M>['responseSent']
+      return toWire(await handle(await gather(call), caller))
     }
     answer().then(
       (response) => callback(null, response),
