@@ -19,8 +19,11 @@ export function createRotationOrders(): RotationOrders {
   return {
     order(connection) {
       const key = keyOf(connection)
+      const serial = serialOf(connection)
+      const standing = orders.get(key)
+      if (standing?.serial === serial && standing.told.has(connection)) return // it is at it, and tries until it succeeds
       orders.delete(key)
-      orders.set(key, { serial: serialOf(connection), told: new WeakSet([connection]) })
+      orders.set(key, { serial, told: new WeakSet([connection]) })
       if (orders.size > MOST_ORDERS) orders.delete(orders.keys().next().value!)
       connection.rotate()
     },
