@@ -13,6 +13,7 @@ import { TRUST_DOMAIN } from '../testing.ts'
 import { openDatabase } from './database.ts'
 import { createEnrollmentTables } from './enrollment-tables.ts'
 import { createEntryTable } from './entry-table.ts'
+import { MIGRATIONS } from './migrations.ts'
 
 let folder: string
 let database: DatabaseSync
@@ -148,6 +149,36 @@ suite('a set of changes', () => {
     database.exec('PRAGMA query_only = OFF')
     assert.deepEqual(await names(), [])
   })
+})
+
+test('entries of a database from before templates match as they did, and are changed as others are', async () => {
+  const path = join(folder, 'before.db')
+  const old = openDatabase(path, 1, MIGRATIONS.slice(0, 1))
+  old.exec(`
+    INSERT INTO entries (id, spiffe_id, selectors, ttl_seconds, dns_names, service, created_at_ms, created_by)
+      VALUES ('one', 'spiffe://bank.test/a', '["a:1","b:2"]', 60, '[]', 'a', 5, 'operator');
+    INSERT INTO entry_selectors VALUES ('a:1', 1), ('b:2', 1);
+    INSERT INTO attestations VALUES ('x', '["a:1","b:2"]', 5);
+    INSERT INTO svids (serial_number, spiffe_id, attestation, issued_at_ms, not_after_ms)
+      VALUES ('01', 'spiffe://bank.test/a', 'x', 5, 6)`)
+  old.close()
+  const opened = openDatabase(path, 2)
+  const table = createEntryTable(opened)
+  assert.equal((await table.matchEntries(['a:1'])).length, 0)
+  const [entry] = await table.matchEntries(['a:1', 'b:2'])
+  assert.deepEqual([entry!.hint, entry!.federatesWith, entry!.updatedAtMs, entry!.revision], ['', [], 5, 1])
+  assert.equal(
+    (await createEnrollmentTables(opened).findAttestation('01', 'spiffe://bank.test/a'))?.evidence,
+    'join-token',
+  )
+  const by = { name: 'operator', atMs: 9, expectedRevision: 1 }
+  const { revision } = await table.writeEntries([{ kind: 'delete', id: 'one' }], by)
+  assert.deepEqual(
+    [revision, (await table.matchEntries(['a:1', 'b:2'])).length],
+    [2, 0],
+    'what was found is asked anew',
+  )
+  opened.close()
 })
 
 suite('the record of SVIDs', () => {
