@@ -6,6 +6,7 @@ import { replaceBundleData } from '@picket/policy'
 import { readShippedBundle } from '@picket/policy/testing'
 import { CHUNK_BYTES, parseEndpoints, parseServiceConfig, RESOURCE_KINDS } from '@picket/rpc'
 import { formatHostPort } from '@picket/runtime'
+import { createResource } from './revision.ts'
 import { connectSidecar, eventually, startTestControlPlane, TRUST_DOMAIN } from './testing.ts'
 
 const shipped = await readShippedBundle()
@@ -70,6 +71,24 @@ suite('a stream', () => {
     await using third = await connectSidecar(client, { held })
     assert.equal((await third.next('policy-bundle')).revision, 'next')
     assert.equal(third.received.length, 1)
+  })
+
+  test('brings endpoints that change as deltas that come to the same', async () => {
+    await using plane = await startTestControlPlane()
+    for (const name of ['payments', 'ledger', 'fraud']) await plane.register(name)
+    const connect = async (name: string, port: number) =>
+      connectSidecar(plane.client(await plane.attest(name)), {
+        advertise: `127.0.0.1:${port}`,
+        takesDeltas: true,
+        instanceId: `${name} ${port}`,
+      })
+    await using watching = await connect('payments', 1)
+    await using joined = new AsyncDisposableStack()
+    for (let port = 2; port < 12; port++) joined.use(await connect(port % 2 ? 'ledger' : 'fraud', port))
+    const last = ({ bytes }: { bytes: Buffer }): boolean => bytes.includes(':10"') && bytes.includes(':11"')
+    const { bytes, revision } = await watching.next('endpoints', last)
+    assert.equal(parseEndpoints(bytes).services.flatMap(({ addresses }) => addresses).length, 11)
+    assert.equal(createResource('endpoints', bytes).revision, revision)
   })
 
   test('carries a policy of several pieces, and flips it live', async () => {
