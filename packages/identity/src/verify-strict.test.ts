@@ -95,6 +95,7 @@ const RULES: readonly (readonly [string, RegExp, TestSvidOptions])[] = [
   ['an extended key usage for servers alone', /rule 22\)$/, { extraExtensions: [extendedKeyUsage([OID.serverAuth])] }],
   ['a query in its ID', /rule 2\)$/, { uris: ['spiffe://bank.test/a?b'] }],
   ['upper case in its trust domain', /rule 4\)$/, { uris: ['spiffe://BANK.test/a'] }],
+  ['percent-encoding in its ID', /rule 6\)$/, { uris: ['spiffe://bank.test/%70ayments'] }],
   ['a dot segment in its ID', /rule 7\)$/, { uris: ['spiffe://bank.test/../a'] }],
   ['another scheme', /rule 1\)$/, { uris: ['https://bank.test/a'] }],
   ['another trust domain', /rules 13, 49\)$/, { uris: ['spiffe://elsewhere.test/a'] }],

@@ -52,6 +52,12 @@ test('JSON has stable names for every certificate of the chain', async () => {
   assert.equal(items[0]!['notAfter'], below.chain[0]!.notAfter.toISOString())
 })
 
+test('a file without end is not read to it', async () => {
+  const { code, err } = await picketHere('cert', 'inspect', '/dev/zero')
+  assert.equal(code, 1)
+  assert.match(err, /\/dev\/zero is longer than 1048576 bytes/)
+})
+
 const now = Date.now()
 const FINDINGS: readonly (readonly [string, TestSvidOptions, RegExp])[] = [
   ['one that has expired', { notAfter: new Date(now - 1000) }, /warning: it expired at /],

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import {
   lintX509Svid,
   parseCertificatesPem,
@@ -12,10 +11,13 @@ import { parseIdArgument } from '../arguments.ts'
 import { loadBundleFile } from '../bundle-file.ts'
 import type { CliContext } from '../context.ts'
 import { CliError } from '../error.ts'
+import { readFileAtMost } from '../input-file.ts'
 import { addOperatorFlags, asOperator } from '../operator.ts'
 import type { Column } from '../output.ts'
 import { examples, globalsOf, outputOf } from '../program.ts'
 import { toRelative } from '../time.ts'
+
+const MAX_CHAIN_BYTES = 1024 * 1024
 
 export function configureCert(command: Command, context: CliContext): void {
   configureInspect(command.command('inspect'), context)
@@ -28,7 +30,7 @@ function configureInspect(command: Command, context: CliContext): void {
     .argument('<FILE>', 'certificate chain, leaf first')
     .option('--trust-bundle <FILE>', 'also verify the chain against these authorities, PEM or SPIFFE bundle')
     .action(async (file: string, { trustBundle }: { trustBundle?: string }, self: Command) => {
-      const chain = parseCertificatesPem(await readFile(file, 'utf8'))
+      const chain = parseCertificatesPem((await readFileAtMost(file, MAX_CHAIN_BYTES)).toString())
       const items = chain.map(toItem)
       const output = outputOf(self, context)
       if (globalsOf(self).output === 'json') output.list({ kind: 'CertificateList', items, columns: [] })
