@@ -176,7 +176,7 @@ function distribution(
   const deadlineAtMs = Math.min(endOfLifeMs, deadlineMs ?? endOfLifeMs)
   const lookAgainAtMs = earliest(nowMs, [deadlineAtMs, facts.settledAtMs, publishedMs, ...awaitedUntil(sidecars)])
   const wait = `waits until federated trust domains had time to fetch the bundle, ${toInstant(publishedMs)}`
-  const all = isPublished ? laggards : [...laggards, toOwnLaggard(wait)]
+  const all = [...laggards, ...(isPublished ? [] : [toOwnLaggard(wait)]), ...afterStart(facts)]
   const gate = { phase: 'distributing', connected: sidecars.length, followed, laggards: all, retiring: [] } as const
   return { because, gate: { ...gate, deadlineAtMs: finite(deadlineAtMs), lookAgainAtMs } }
 }
@@ -212,6 +212,7 @@ function reissue(
       followed: sidecars.length - laggards.length,
       laggards: [
         ...laggards,
+        ...afterStart(facts),
         ...(ownIsOld ? [toOwnLaggard('renews its own SVIDs')] : []),
         ...(tokensEndMs > nowMs ? [toOwnLaggard(`waits for tokens, good until ${toInstant(tokensEndMs)}`)] : []),
       ],
@@ -261,6 +262,11 @@ function awaitedUntil(sidecars: readonly SidecarFact[]): readonly (number | unde
 function toLaggard({ spiffeId, instanceId, awaitedUntilMs }: SidecarFact, reason: string): Laggard {
   const isGone = awaitedUntilMs !== undefined
   return { spiffeId, instanceId, reason: isGone ? `${reason}, and has just lost its connection` : reason }
+}
+
+function afterStart({ settledAtMs, nowMs }: RotationFacts): readonly Laggard[] {
+  if (settledAtMs <= nowMs) return []
+  return [toOwnLaggard(`gives sidecars time to come back after its start, until ${toInstant(settledAtMs)}`)]
 }
 
 function toOwnLaggard(reason: string): Laggard {
