@@ -105,3 +105,10 @@ for (const [what, changed] of REFUSED) {
 test('refuses its own output: a signature that is not the authority’s', () => {
   assert.throws(() => sign({}, generateKeyPair().privateKey), { code: 'ERR_LINT' })
 })
+
+test('refuses its own output: an end after the authority’s, though it was asked for', () => {
+  const late = { ...expected, notAfter: new Date(clock.now() + 48 * 3_600_000) }
+  const made = createSvidTemplate(late, authority.certificate, systemRandom)
+  const der = createCertificate(made, authority.keyPair.privateKey)
+  assert.throws(() => checkSvid(der, loaded, late), { code: 'ERR_LINT', message: /other dates/ })
+})
