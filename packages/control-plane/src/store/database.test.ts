@@ -80,6 +80,7 @@ suite('migrations', () => {
         ['0002-entries-as-code', '487b2fc6bc6510d4b252976231c24d2f2f58ceff08206c27de7d3f229b1b45b7'],
         ['0003-federation', 'cc89a9a70a7bb106476e83a0b3394961f6a98bd43a6df5410588befe8083f900'],
         ['0004-revocations', 'c2c94ccc358597a9dae07972783f33fce29af6c9bb87455c5cc487f92714488c'],
+        ['0005-entry-keys', 'fac01ad88bbbf589a2817b37e71a7726b38b4df231619a17d00aff00589eb810'],
       ],
     )
   })

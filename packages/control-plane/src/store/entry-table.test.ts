@@ -7,8 +7,10 @@ import { afterEach, beforeEach, suite, test } from 'node:test'
 import type { EntryChange } from '@picket/rpc'
 import { systemRandom } from '@picket/runtime'
 import { createRecordingLogger, FakeClock } from '@picket/runtime/testing'
+import fc from 'fast-check'
 import type { Attestation, AttestationStore } from '../enrollment.ts'
 import { createEntries, type Entries, type EntryStore } from '../entries.ts'
+import type { StoredEntry } from '../registration-entry.ts'
 import { TRUST_DOMAIN } from '../testing.ts'
 import { openDatabase } from './database.ts'
 import { createEnrollmentTables } from './enrollment-tables.ts'
@@ -149,6 +151,50 @@ suite('a set of changes', () => {
     database.exec('PRAGMA query_only = OFF')
     assert.deepEqual(await names(), [])
   })
+})
+
+test('facts find what a look at every entry would find, also after changes', async () => {
+  const selector = fc.constantFrom<string>('a:1', 'a:2', 'b:1', 'b:2', 'c:1', 'unix:uid:0', 'zone:core')
+  const selectors = fc
+    .uniqueArray(selector, { minLength: 1, maxLength: 4 })
+    .filter((all) => all.some((s) => s < 'unix' || s > 'v'))
+  const sets = fc.array(selectors, { maxLength: 12 })
+  await fc.assert(
+    fc.asyncProperty(
+      sets,
+      sets,
+      fc.array(fc.uniqueArray(selector), { maxLength: 5 }),
+      async (first, changed, asked) => {
+        const before = (await store.listEntries(100, 0)).map(({ entry }): EntryChange => ({
+          kind: 'delete',
+          id: entry.id,
+        }))
+        await apply(before)
+        await apply(first.map((given, n) => create(`n${n}`, { selectors: given })))
+        const present = (await store.listEntries(100, 0)).map(({ entry }) => entry)
+        const updates = changed.slice(0, present.length).map((given, n): EntryChange => {
+          return { kind: 'update', id: present[n]!.id, draft: draftOf(`n${n}`, { selectors: given }) }
+        })
+        await apply(updates)
+        const all = (await store.listEntries(100, 0)).map(({ entry }) => entry)
+        const lacks = (entry: StoredEntry, facts: readonly string[]): number =>
+          entry.selectors.filter((one) => !one.startsWith('unix:') && !facts.includes(one)).length
+        for (const facts of asked) {
+          const matching = all.filter((entry) => lacks(entry, facts) === 0)
+          assert.deepEqual(await store.matchEntries(facts), matching)
+          const near = await store.nearEntries(facts, 100)
+          const sharing = all.filter(
+            (entry) =>
+              lacks(entry, facts) > 0 && entry.selectors.some((s) => !s.startsWith('unix:') && facts.includes(s)),
+          )
+          assert.deepEqual(new Set(near.map(({ id }) => id)), new Set(sharing.map(({ id }) => id)))
+          const lacking = near.map((entry) => lacks(entry, facts))
+          assert.deepEqual(lacking, lacking.toSorted((a, b) => a - b))
+        }
+      },
+    ),
+    { numRuns: 50 },
+  )
 })
 
 test('entries of a database from before templates match as they did, and are changed as others are', async () => {

@@ -30,16 +30,13 @@ const REMEMBERED_MATCHES = 20_000
 export function createEntryTable(database: DatabaseSync): EntryStore {
   const page = database.prepare(`SELECT ${COLUMNS} FROM entries WHERE seq > ? ORDER BY seq LIMIT ?`)
   const count = database.prepare('SELECT count(*) AS entries FROM entries')
-  const sharing = `
-    FROM entries JOIN entry_selectors ON entry = seq
-    WHERE selector IN (SELECT value FROM json_each(?)) GROUP BY seq`
-  const match = database.prepare(`SELECT ${COLUMNS} ${sharing} HAVING count(*) = attested ORDER BY seq`)
-  const near = database.prepare(`
-    SELECT ${COLUMNS} ${sharing} HAVING count(*) < attested ORDER BY attested - count(*), seq LIMIT ?`)
+  const match = database.prepare(`
+    SELECT ${COLUMNS} FROM entries WHERE key_selector IN (SELECT value FROM json_each(?)) ORDER BY seq`)
   const named = database.prepare(`
     SELECT ${COLUMNS} FROM entries WHERE spiffe_id = ? OR instr(spiffe_id, '{') > 0 ORDER BY seq LIMIT ?`)
   const revisionOf = database.prepare("SELECT value FROM revisions WHERE name = 'entries'")
   const grow = database.prepare("UPDATE revisions SET value = value + 1 WHERE name = 'entries' RETURNING value")
+  const near = createNearSearch(database)
   const writer = createEntryWriter(database)
   const matched = new Map<string, readonly StoredEntry[]>()
   const revision = (): number => (revisionOf.get() as { value: number }).value
@@ -64,14 +61,14 @@ export function createEntryTable(database: DatabaseSync): EntryStore {
     },
     async matchEntries(facts) {
       const key = JSON.stringify(facts)
-      const found = matched.get(key) ?? (match.all(key) as unknown as readonly Row[]).map(toEntry)
+      const found = matched.get(key) ?? (match.all(key) as unknown as Row[]).map(toEntry).filter(isMatchedBy(facts))
       matched.delete(key)
       matched.set(key, found)
       if (matched.size > REMEMBERED_MATCHES) matched.delete(matched.keys().next().value!)
       return found
     },
     async nearEntries(facts, limit) {
-      return (near.all(JSON.stringify(facts), limit) as unknown as readonly Row[]).map(toEntry)
+      return near(facts, limit)
     },
     async entriesFor(spiffeId, limit) {
       return (named.all(spiffeId, limit) as unknown as readonly Row[]).map(toEntry)
@@ -84,6 +81,38 @@ export function createEntryTable(database: DatabaseSync): EntryStore {
     },
   }
 }
+
+function isMatchedBy(facts: readonly string[]): (entry: StoredEntry) => boolean {
+  const proved = new Set(facts)
+  return ({ selectors }) => selectors.every((selector) => isLocalSelector(selector) || proved.has(selector))
+}
+
+/** Entries looked at for one fact, and in all: whoever is refused chooses how often this is asked. */
+const NEAR_CANDIDATES = { perFact: 64, most: 256 } as const
+
+/** The entries that lack the fewest facts, among those found first for each fact; many may share a common one. */
+function createNearSearch(database: DatabaseSync): (facts: readonly string[], limit: number) => StoredEntry[] {
+  const sharing = database.prepare('SELECT entry FROM entry_selectors WHERE selector = ? LIMIT ?')
+  const find = database.prepare(`SELECT ${COLUMNS} FROM entries WHERE seq = ?`)
+  return (facts, limit) => {
+    const found = facts.map((fact) => sharing.all(fact, NEAR_CANDIDATES.perFact) as { entry: number }[])
+    const rarestFirst = found.toSorted((a, b) => a.length - b.length).flat()
+    const candidates = [...new Set(rarestFirst.map(({ entry }) => entry))].slice(0, NEAR_CANDIDATES.most)
+    const proved = new Set(facts)
+    const lackedBy = ({ selectors }: StoredEntry): number =>
+      selectors.filter((selector) => !isLocalSelector(selector) && !proved.has(selector)).length
+    return candidates
+      .map((seq) => ({ seq, entry: toEntry(find.get(seq) as unknown as Row) }))
+      .map(({ seq, entry }) => ({ seq, entry, lacked: lackedBy(entry) }))
+      .filter(({ lacked }) => lacked > 0)
+      .sort((a, b) => a.lacked - b.lacked || a.seq - b.seq)
+      .slice(0, limit)
+      .map(({ entry }) => entry)
+  }
+}
+
+/** More than so many under one selector are all the same. */
+const KEYED_COUNTED = 64
 
 interface WriteStamp {
   readonly name: string
@@ -104,13 +133,14 @@ function createEntryWriter(database: DatabaseSync): {
   const unselect = database.prepare('DELETE FROM entry_selectors WHERE entry = ?')
   const select = database.prepare('INSERT INTO entry_selectors (selector, entry) VALUES (?, ?)')
   const insert = database.prepare(`
-    INSERT INTO entries (spiffe_id, selectors, attested, ttl_seconds, dns_names, service, hint, federates_with,
-      updated_at_ms, revision, id, created_at_ms, created_by)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    INSERT INTO entries (spiffe_id, selectors, attested, key_selector, ttl_seconds, dns_names, service, hint,
+      federates_with, updated_at_ms, revision, id, created_at_ms, created_by)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const update = database.prepare(`
-    UPDATE entries SET spiffe_id = ?, selectors = ?, attested = ?, ttl_seconds = ?, dns_names = ?, service = ?, hint = ?,
+    UPDATE entries SET spiffe_id = ?, selectors = ?, attested = ?, key_selector = ?, ttl_seconds = ?, dns_names = ?, service = ?, hint = ?,
       federates_with = ?, updated_at_ms = ?, revision = ?
     WHERE id = ?`)
+  const keyOf = createKeyChoice(database)
   const twin = database.prepare('SELECT id FROM entries WHERE spiffe_id = ? AND selectors = ? AND id <> ?')
   const namesake = database.prepare(`
     SELECT spiffe_id, service FROM entries WHERE service = ?1 AND spiffe_id <> ?2
@@ -124,7 +154,7 @@ function createEntryWriter(database: DatabaseSync): {
     const { id, draft } = write
     const same = twin.get(draft.spiffeId.text, JSON.stringify(draft.selectors), id)
     if (same) throw duplicate(`entry ${String(same['id'])} gives these selectors this SPIFFE ID already`)
-    const values = [...toValues(draft), by.atMs, by.revision, id] as const
+    const values = [...toValues(draft, keyOf(draft.selectors)), by.atMs, by.revision, id] as const
     if (write.kind === 'create') insert.run(...values, by.atMs, by.name)
     else update.run(...values)
     const written = read(id)!
@@ -158,12 +188,29 @@ function createEntryWriter(database: DatabaseSync): {
   }
 }
 
-function toValues(draft: ParsedDraft): readonly [string, string, number, number, string, string, string, string] {
+/** Chooses the attested selector under which the fewest entries are looked for already. */
+function createKeyChoice(database: DatabaseSync): (selectors: readonly string[]) => string {
+  const count = database.prepare(`
+    SELECT count(*) AS keyed FROM (SELECT 1 FROM entries WHERE key_selector = ? LIMIT ${KEYED_COUNTED})`)
+  return (selectors) => {
+    let [best, fewest] = ['', Infinity]
+    for (const selector of selectors) {
+      if (isLocalSelector(selector)) continue
+      const { keyed } = count.get(selector) as { keyed: number }
+      if (keyed < fewest) [best, fewest] = [selector, keyed]
+      if (keyed === 0) break
+    }
+    return best
+  }
+}
+
+function toValues(draft: ParsedDraft, key: string): readonly (string | number)[] {
   const { spiffeId, selectors, ttlSeconds, dnsNames, service, hint, federatesWith } = draft
   return [
     spiffeId.text,
     JSON.stringify(selectors),
     selectors.filter((selector) => !isLocalSelector(selector)).length,
+    key,
     ttlSeconds,
     JSON.stringify(dnsNames),
     service.text,

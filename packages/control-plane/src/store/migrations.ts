@@ -147,6 +147,17 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: '0005-entry-keys',
+    sql: `
+      -- The one attested selector under which an entry is looked for: one that few others are looked for under.
+      ALTER TABLE entries ADD COLUMN key_selector TEXT NOT NULL DEFAULT '';
+      UPDATE entries SET key_selector = coalesce(
+        (SELECT selector FROM entry_selectors AS own WHERE own.entry = seq
+         ORDER BY (SELECT count(*) FROM entry_selectors AS other WHERE other.selector = own.selector) LIMIT 1), '');
+      CREATE INDEX entries_by_key_selector ON entries (key_selector);
+    `,
+  },
 ]
 
 export function checksumOf({ name, sql }: Migration): string {
