@@ -189,7 +189,10 @@ test('facts find what a look at every entry would find, also after changes', asy
           )
           assert.deepEqual(new Set(near.map(({ id }) => id)), new Set(sharing.map(({ id }) => id)))
           const lacking = near.map((entry) => lacks(entry, facts))
-          assert.deepEqual(lacking, lacking.toSorted((a, b) => a - b))
+          assert.deepEqual(
+            lacking,
+            lacking.toSorted((a, b) => a - b),
+          )
         }
       },
     ),
