@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createBundleSource, createRevocationList, parseCsr, type SpiffeId, type X509Svid } from '@picket/identity'
+import {
+  createBundleSource,
+  createRevocationList,
+  parseCsr,
+  type RevocationSubject,
+  type SpiffeId,
+  type X509Svid,
+} from '@picket/identity'
 import { createTestAuthority } from '@picket/identity/testing'
 import { RpcError, type IdentityRecord } from '@picket/rpc'
 import { createMetrics, createWatch } from '@picket/runtime'
@@ -194,9 +201,14 @@ test('an identity on the deny-list is not given to workloads, until it is taken 
   t.entitled.set([record('/payments'), record('/ledger')])
   await t.clock.advance(0)
   const { bundles } = t.deps.bundles.value
-  const list = createRevocationList([{ kind: 'spiffe-id', value: 'spiffe://bank.test/ledger' }])
-  t.deps.bundles.set(createBundleSource(bundles, list))
+  const deny = (subject: RevocationSubject): void =>
+    t.deps.bundles.set(createBundleSource(bundles, createRevocationList([subject])))
+  deny({ kind: 'spiffe-id', value: 'spiffe://bank.test/ledger' })
   assert.deepEqual(t.paths(), ['/payments'])
+  deny({ kind: 'serial', value: t.svid.value.chain[0]!.serialNumber })
+  assert.deepEqual(t.paths(), ['/ledger'])
+  deny({ kind: 'authority-key', value: t.svid.value.chain[0]!.authorityKeyId! })
+  assert.deepEqual(t.paths(), [])
   t.deps.bundles.set(createBundleSource(bundles))
   assert.deepEqual(t.paths(), ['/payments', '/ledger'])
 })

@@ -18,6 +18,8 @@ export interface Transfers {
 
 /** Those made of lines. */
 const BY_LINES: ReadonlySet<ResourceKindName> = new Set(['identities', 'federated-bundles', 'revocations', 'endpoints'])
+/** What fits into one packet goes whole: there is nothing to gain. */
+const SMALL_BYTES = 1200
 /** Revisions of a kind that a reconnecting sidecar may still have. */
 const REMEMBERED = 8
 
@@ -42,7 +44,10 @@ export function createTransfers(): Transfers {
   }
 
   return {
-    chunksOf: (resource, base) => (base && BY_LINES.has(resource.kind) ? deltaOf(resource, base) : wholeOf(resource)),
+    chunksOf: (resource, base) =>
+      base && BY_LINES.has(resource.kind) && resource.bytes.length > SMALL_BYTES
+        ? deltaOf(resource, base)
+        : wholeOf(resource),
     remember(resource) {
       const others = (remembered.get(resource.kind) ?? []).filter(({ revision }) => revision !== resource.revision)
       remembered.set(resource.kind, [...others, resource].slice(-REMEMBERED))
