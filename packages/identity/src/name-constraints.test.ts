@@ -88,6 +88,15 @@ test('name constraints hold for the whole path below, not for the next certifica
   refused(issue(middle, { dnsNames: ['partner.test'] }), root.bundles)
 })
 
+test('a trust domain that looks like an address or a broken name is constrained as a name', () => {
+  for (const name of ['10.0.0.1', '_a..b-', 'a_b']) {
+    const root = createAuthority(name, { permitted: [name], excluded: [`x.${name}`] })
+    verified(issue(root), root.bundles)
+    const other = createAuthority(name, { permitted: ['bank.test'] })
+    refused(issue(other), other.bundles)
+  }
+})
+
 test('a host is not below itself', () => {
   const root = createAuthority('.test', { permitted: ['.test'] })
   refused(issue(root), root.bundles)
