@@ -7,10 +7,15 @@ import type { RotatingSidecar } from './rotation-facts.ts'
 import type { AuthorityFact } from './rotation-step.ts'
 import { authority } from './rotation-step-testing.ts'
 
-function sidecar(name: string, acked: string, authorityKeyIds: readonly string[] = ['a']): RotatingSidecar {
+function sidecar(
+  name: string,
+  acked: string,
+  authorityKeyIds: readonly string[] = ['a'],
+  instanceId = 'one',
+): RotatingSidecar {
   const spiffeId = `spiffe://bank.test/${name}`
   const ackedRevision = (): string => acked
-  return { spiffeId, instanceId: 'one', service: name, svidSerial: '01', authorityKeyIds, ackedRevision }
+  return { spiffeId, instanceId, service: name, svidSerial: `serial of ${name}`, authorityKeyIds, ackedRevision }
 }
 
 function setUp(expected?: ReadonlySet<string>) {
@@ -73,6 +78,17 @@ suite('what a rotation knows of sidecars', () => {
     connect()
     await clock.advance(RECONNECT_GRACE_MS)
     assert.deepEqual(facts.read().sidecars, [])
+  })
+
+  test('takes a sidecar that was restarted for the same, by its SVID', () => {
+    const { facts, connect } = setUp()
+    connect(sidecar('x', 'r1'))
+    connect()
+    connect(sidecar('x', 'r1', ['a'], 'two'))
+    assert.deepEqual(
+      facts.read().sidecars.map(({ instanceId, awaitedUntilMs }) => [instanceId, awaitedUntilMs]),
+      [['two', undefined]],
+    )
   })
 
   test('is complete at once where nobody can be, else when those who were here are back, or have had time', () => {

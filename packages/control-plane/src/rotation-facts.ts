@@ -30,10 +30,13 @@ export interface SidecarFacts extends Disposable {
   holdsAuthority(revision: string, keyId: string): boolean
 }
 
-/** How long a sidecar that loses its connection is waited for: it comes back with each new SVID. */
-export const RECONNECT_GRACE_MS = 15_000
-/** After a start: sidecars try again at least this often. */
-export const START_GRACE_MS = 35_000
+/**
+ * How long a sidecar that loses its connection is waited for: one that is restarted meanwhile shall find an authority that
+ * it knows, and its own SVID good.
+ */
+export const RECONNECT_GRACE_MS = 60_000
+/** After a start: sidecars try again every ten seconds at least. */
+export const START_GRACE_MS = 20_000
 /** And those that nobody knew of are given this long in any case. */
 export const START_LEAST_MS = 3000
 /** Revisions of the bundle that a sidecar may still have acknowledged. */
@@ -68,7 +71,11 @@ export function createSidecarFacts(sources: SidecarFactsSources, clock: Pick<Clo
       gone.delete(key)
       expected.delete(key)
     }
-    for (const [key, { untilMs }] of gone) if (untilMs <= nowMs) gone.delete(key)
+    const serials = new Set([...connected.values()].map(({ svidSerial }) => svidSerial))
+    for (const [key, { sidecar, untilMs }] of gone) {
+      // Restarted, it is another instance with the same SVID.
+      if (untilMs <= nowMs || serials.has(sidecar.svidSerial)) gone.delete(key)
+    }
     present = connected
   }
 
