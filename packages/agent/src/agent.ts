@@ -88,6 +88,7 @@ export async function openAgent(deps: AgentDeps, source: ControlPlaneSource, sig
   const evidence = createEvidence(stranger, source, createJoinTokens(source.joinToken, source.joinTokenFile))
   const issuer = createIssuer({ ...deps, client, stranger, svid, evidence, expired: restored.expired }, resources)
   if (!svid.value) svid.set(await requestFirstSvid({ ...deps, issuer, bundles: resources.bundles }, signal))
+  stranger.release() // a connection without a certificate is for the first SVID, and for one after expiry
   const held = toPresent(svid)
   const save = (): void => {
     lastGood?.save(() => ({

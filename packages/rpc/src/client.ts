@@ -31,10 +31,14 @@ export function connectControlPlane(
     return opened
   }
 
-  function renew(): void {
-    if (current) deps.logger.debug('renews the connection to the control plane')
+  function retire(): void {
     current?.retire()
     current = undefined
+  }
+
+  function renew(): void {
+    if (current) deps.logger.debug('renews the connection to the control plane')
+    retire()
   }
 
   /** Bundles change for a thousand clients at once: a connection whose server passes anew stays. */
@@ -50,6 +54,7 @@ export function connectControlPlane(
   return {
     ...createCalls(channel),
     sync: (signal, call) => openSyncStream(channel(), signal, call),
+    release: retire,
     get keyExchangeGroup() {
       return current?.server.group
     },
@@ -61,7 +66,7 @@ export function connectControlPlane(
   }
 }
 
-type Calls = Omit<ControlPlaneClient, 'sync' | 'keyExchangeGroup' | typeof Symbol.asyncDispose>
+type Calls = Omit<ControlPlaneClient, 'sync' | 'release' | 'keyExchangeGroup' | typeof Symbol.asyncDispose>
 
 /** Each method of the contract, on the channel of its moment. */
 function createCalls(channel: () => Channel): Calls {

@@ -63,6 +63,8 @@ export interface ControlPlaneClient extends AsyncDisposable {
   issueJwt(request: IssueJwtRequest, options?: CallOptions): Promise<IssueJwtResponse>
   /** One stream, until `signal` aborts or the server ends it; the caller opens the next, also after a change of its SVID. */
   sync(signal: AbortSignal, options?: SyncOptions): SyncClientStream
+  /** Closes the connection when the calls on it are over; the next call makes another. */
+  release(): void
   /** TLS key exchange group of the newest connection, such as `X25519MLKEM768`; undefined before the first. */
   readonly keyExchangeGroup: string | undefined
   readonly admin: AdminClient

@@ -97,6 +97,19 @@ suite('certificates', () => {
     assert.equal(await Promise.race([staying!.closed, systemClock.sleep(50).then(() => 'open')]), 'open')
   })
 
+  test('a client that was released connects again for its next call', async () => {
+    const remotes = new Set<string>()
+    await using controlPlane = await startTestControlPlane({
+      issue: (_request, { remote }) => Promise.resolve({ svid: SVID_ANSWER.svid }).finally(() => remotes.add(remote)),
+    })
+    const client = controlPlane.client('/payments')
+    for (let call = 0; call < 2; call++) await client.issue({ csr: CSR })
+    assert.equal(remotes.size, 1)
+    client.release()
+    await client.issue({ csr: CSR })
+    assert.equal(remotes.size, 2)
+  })
+
   test('calls that were refused are counted by method and code', async () => {
     await using controlPlane = await startTestControlPlane()
     await outcomeOf(controlPlane.client().issue({ csr: CSR }))
