@@ -37,6 +37,7 @@ suite('limits', () => {
       code: 'ERR_RPC_EXHAUSTED',
       retryAfterMs: 500,
     })
+    assert.throws(() => limiter.enter('Certificates/Attest', 'one more'), { retryAfterMs: 501 }, 'its turn is later')
     running[0]?.[Symbol.dispose]()
     limiter.enter('Certificates/Attest', 'another')
   })

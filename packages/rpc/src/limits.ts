@@ -18,7 +18,7 @@ export const LIMITS = {
   keepaliveMs: 20_000,
   keepaliveTimeoutMs: 10_000,
   /** Messages of one sidecar on its stream. */
-  syncMessages: { perSecond: 50, burst: 500 },
+  syncMessages: { perSecond: 200, burst: 1000 },
 } as const
 
 export interface Rate {
@@ -41,8 +41,11 @@ const CALL_RATES: Partial<Record<Method, Rate & { readonly concurrent: number }>
 /** Callers whose rate is remembered at one time; the longest silent is forgotten first. */
 const REMEMBERED_CALLERS = 10_000
 
-/** When all places are taken: about the time that the calls in them need. Callers add a random part of their own. */
-const BUSY_RETRY_MS = 500
+/**
+ * When all places are taken, those who are sent away are told to come back one after the other: not before the calls in
+ * the places are over, and not faster than they can be served. Callers add a random part of their own.
+ */
+const BUSY_RETRY = { leastMs: 500, betweenMs: 1, mostMs: 60_000 } as const
 
 export interface TokenBucket {
   /** False: over the rate. */
@@ -77,6 +80,17 @@ export interface CallLimiter {
 export function createCallLimiter(clock: Clock): CallLimiter {
   const buckets = new Map<string, TokenBucket>()
   const inFlight = new Map<Method, number>()
+  /** When the last of those sent away was told to come back. */
+  const lastTurn = new Map<Method, number>()
+
+  function nextTurnMs(method: Method): number {
+    const nowMs = clock.monotonicMs()
+    const { leastMs, betweenMs, mostMs } = BUSY_RETRY
+    const turnMs = Math.max(nowMs + leastMs, (lastTurn.get(method) ?? 0) + betweenMs)
+    const boundedMs = Math.min(turnMs, nowMs + mostMs)
+    lastTurn.set(method, boundedMs)
+    return boundedMs - nowMs
+  }
 
   function bucketOf(name: string, rate: Rate): TokenBucket {
     const bucket = buckets.get(name) ?? createTokenBucket(rate, clock)
@@ -91,7 +105,7 @@ export function createCallLimiter(clock: Clock): CallLimiter {
       const rate = CALL_RATES[method]
       if (!rate) return { [Symbol.dispose]() {} }
       const running = inFlight.get(method) ?? 0
-      if (running >= rate.concurrent) throw exhausted(BUSY_RETRY_MS)
+      if (running >= rate.concurrent) throw exhausted(nextTurnMs(method))
       const bucket = bucketOf(`${method} ${key}`, rate)
       if (!bucket.take()) throw exhausted(bucket.waitMs)
       inFlight.set(method, running + 1)
