@@ -266,6 +266,12 @@ const ROWS: readonly Row[] = [
     'revoke j',
   ],
   [
+    'waits for no token in an emergency',
+    { kinds: ['jwt'], replaces: ['j'], reason: 'emergency' },
+    { authorities: [jwt('j', 'old', { tainted: true }), jwt('k', 'active')] },
+    'deny j',
+  ],
+  [
     'leaves the other kind alone',
     {},
     { authorities: [authority('b', 'active'), jwt('j', 'old'), jwt('k', 'active')] },

@@ -199,7 +199,9 @@ function reissue(
   })
   // Our own can always be replaced, and without one nobody could reach us: no deadline overrides that.
   const ownIsOld = facts.own.some((keyId) => keyIds.includes(keyId))
-  const tokensEndMs = old.some(({ kind }) => kind === 'jwt') ? lastTokenEndsMs(facts) : nowMs
+  // In an emergency somebody else may be making tokens: those that are ours are asked for anew.
+  const hasTokens = intent.reason !== 'emergency' && old.some(({ kind }) => kind === 'jwt')
+  const tokensEndMs = hasTokens ? lastTokenEndsMs(facts) : nowMs
   const deadlineAtMs = reissueDeadlineMs(intent, facts)
   const isOver = deadlineAtMs !== undefined && deadlineAtMs <= nowMs
   const hasFollowed = facts.settledAtMs <= nowMs && laggards.length === 0 && tokensEndMs <= nowMs
