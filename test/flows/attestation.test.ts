@@ -1,6 +1,7 @@
 /** Every kind of evidence, against a real control plane over real connections. */
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { startTestControlPlane, toSvid, type TestControlPlane } from '@picket/control-plane/testing'
 import { createCsr, encodeName, generateKeyPair, OID, signMessage, type KeyPair, type X509Svid } from '@picket/identity'
@@ -271,6 +272,21 @@ suite('evidence', () => {
     const jwt = await client.issueJwt({ spiffeId: id.uri, audience: ['ledger'] })
     assert.equal(jwt.spiffeId, id.uri)
     assert.ok(!JSON.stringify(plane.log).includes(jwt.token.split('.')[2]!), 'a token is in no log')
+    const journal = await readFile(join(plane.dataDir, 'ca/issuance-journal.ndjson'), 'utf8')
+    const [x509, token] = journal
+      .trim()
+      .split('\n')
+      .slice(-2)
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const { entries } = await plane.operator.admin.listEntries({ pageSize: 0, pageToken: '' })
+    const entry = entries.find(({ spiffeId }) => spiffeId === id.uri)!
+    for (const [record, kind] of [
+      [x509!, 'x509'],
+      [token!, 'jwt'],
+    ] as const) {
+      assert.deepEqual([record['kind'], record['spiffeId'], record['caller']], [kind, id.uri, svid.id.uri])
+      assert.deepEqual([record['entryId'], typeof record['entryRevision']], [entry.id, 'string'])
+    }
     for (const audience of [[], [''], Array.from({ length: 17 }, (_, n) => `a${n}`), ['x'.repeat(2049)]]) {
       await assert.rejects(client.issueJwt({ spiffeId: '', audience }), { code: 'ERR_RPC_INVALID' })
     }

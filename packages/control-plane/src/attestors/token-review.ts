@@ -38,7 +38,13 @@ export function createTokenReviews(
           spec: { token, audiences: [audience] },
         }
         const authorization = `Bearer ${own.toString('utf8').trim()}`
-        const body = await post(clock, new URL(PATH, url), { ...(ca && { ca }) }, authorization, JSON.stringify(review))
+        const body = await post(
+          clock,
+          new URL(url.pathname.replace(/\/$/, '') + PATH, url),
+          { ...(ca && { ca }) },
+          authorization,
+          JSON.stringify(review),
+        )
         return readStatus(parseStrictJson(body, { maxLength: MAX_ANSWER_BYTES }))
       } catch (cause) {
         const message = `the Kubernetes API gave no review: ${messageOf(cause)}`
