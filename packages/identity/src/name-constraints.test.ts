@@ -134,3 +134,18 @@ test('the names of an authority that renewed itself are not constrained, those o
   const anyDomain: BundleSource = { bundleFor: (trustDomain) => ({ ...root.bundle, trustDomain }) }
   refused(issue(renewed, { uris: ['spiffe://elsewhere.test/a'] }), anyDomain)
 })
+
+test('constraints are looked at on a path that leads to the bundle alone: a stranger cannot have us compare', () => {
+  const stranger = createAuthority('bank.test', { subject: bank.certificate.subject })
+  const narrow = stranger.issueAuthority({ ...dates, extraExtensions: [nameConstraints(['partner.test'])] })
+  assert.equal(codeOf(issue(narrow), bank.bundles), 'unknown-authority')
+})
+
+test('a path around an issuer that is not for the name is still found', () => {
+  const narrow = bank.issueAuthority({ ...dates, extraExtensions: [nameConstraints(['partner.test'])] })
+  const { certificate, keyPair } = narrow
+  const wide = bank.issueAuthority({ ...dates, keyPair, subject: certificate.subject })
+  const [leaf] = issue(narrow)
+  refused([leaf!, certificate], bank.bundles)
+  verified([leaf!, certificate, wide.certificate], bank.bundles)
+})

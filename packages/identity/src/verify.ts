@@ -124,7 +124,10 @@ function searchPath(
 function findPath(below: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
   const last = below.at(-1)!
   for (const issuer of search.authorities) {
-    if (isCandidate(issuer, last) && accepts(issuer, below, search)) return [...below, issuer]
+    if (!isCandidate(issuer, last) || !accepts(issuer, below, search)) continue
+    const path = [...below, issuer]
+    if (keepsNameConstraints(path)) return path
+    search.fault = refuseSvid('name-constraints')
   }
   for (const issuer of search.intermediates) {
     if (below.includes(issuer) || !isCandidate(issuer, last) || !accepts(issuer, below, search)) continue
@@ -161,9 +164,6 @@ function faultOf(issuer: Certificate, below: readonly Certificate[], search: Sea
     return refuseSvid('issuer-expired', `${issuer.notBefore.toISOString()} to ${issuer.notAfter.toISOString()}`)
   }
   if (issuer.pathLen !== undefined && intermediatesIn(below) > issuer.pathLen) return refuseSvid('path-too-long')
-  if (constrainedIn(below).some((certificate) => breaksNameConstraints(certificate, issuer))) {
-    return refuseSvid('name-constraints')
-  }
   if (++search.signatureChecks > MAX_SIGNATURE_CHECKS) return refuseSvid('too-many-signatures')
   if (!isSignedBy(below.at(-1)!, issuer)) return refuseSvid('bad-signature')
   return revocationOf([...below, issuer], search)
@@ -180,9 +180,17 @@ function intermediatesIn(path: readonly Certificate[]): number {
   return path.slice(1).filter((certificate) => !isSelfIssued(certificate)).length
 }
 
-/** The leaf, and above it what is not self-issued (RFC 5280 section 6.1.3 (b)). */
-function constrainedIn(path: readonly Certificate[]): readonly Certificate[] {
-  return path.filter((certificate, index) => index === 0 || !isSelfIssued(certificate))
+/**
+ * Each issuer's constraints hold for all below it: the leaf, and above it what is not self-issued (RFC 5280 section 6.1.3
+ * (b)). Asked of whole paths alone: comparing names is dear, and whoever has no authority's signature could have us
+ * compare hundreds with hundreds at each step of the search.
+ */
+function keepsNameConstraints(path: readonly Certificate[]): boolean {
+  return path.every((issuer, at) => {
+    if (!issuer.nameConstraints) return true
+    const constrained = path.slice(0, at).filter((certificate, index) => index === 0 || !isSelfIssued(certificate))
+    return !constrained.some((certificate) => breaksNameConstraints(certificate, issuer))
+  })
 }
 
 function isSelfIssued({ subject, issuer }: Certificate): boolean {
