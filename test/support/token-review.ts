@@ -40,6 +40,9 @@ export interface TokenReviewServer extends AsyncDisposable {
   readonly reviews: number
 }
 
+/** As behind a gateway of many clusters. */
+const BASE = '/clusters/east'
+
 export async function startTokenReviewServer(folder: string): Promise<TokenReviewServer> {
   const authority = createTestAuthority('kubernetes.test')
   const { chain, privateKey } = authority.issueSvid('/api', { dnsNames: ['localhost'] })
@@ -55,7 +58,7 @@ export async function startTokenReviewServer(folder: string): Promise<TokenRevie
       status: code,
       body: JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, code }),
     })
-    if (request.method !== 'POST' || request.url !== '/apis/authentication.k8s.io/v1/tokenreviews') {
+    if (request.method !== 'POST' || request.url !== `${BASE}/apis/authentication.k8s.io/v1/tokenreviews`) {
       return problem(404, 'NotFound')
     }
     if (request.headers.authorization !== `Bearer ${own}`) return problem(401, 'Unauthorized')
@@ -88,7 +91,7 @@ export async function startTokenReviewServer(folder: string): Promise<TokenRevie
     },
   )
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
-  const url = `https://localhost:${(server.address() as AddressInfo).port}`
+  const url = `https://localhost:${(server.address() as AddressInfo).port}${BASE}`
   return {
     url,
     caFile,

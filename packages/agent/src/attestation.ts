@@ -102,7 +102,8 @@ export async function requestFirstSvid(
       if (signal.aborted) throw thrown
       if (thrown instanceof AgentError && thrown.code !== 'ERR_SVID_MISMATCH') throw thrown
       if (!(thrown instanceof PicketError) || !thrown.retryable) {
-        throw new AgentError('ERR_ATTESTATION_REFUSED', `no first svid: ${messageOf(thrown)}`, { cause: thrown })
+        const hint = codeOf(thrown) === 'ERR_RPC_DENIED' ? ' ("picket explain no-identity" tells the operator why)' : ''
+        throw new AgentError('ERR_ATTESTATION_REFUSED', `no first svid: ${messageOf(thrown)}${hint}`, { cause: thrown })
       }
       const delayMs = backoffMs(attempt, RENEWAL_RETRY, deps.random)
       deps.logger.warn('no first svid yet', {

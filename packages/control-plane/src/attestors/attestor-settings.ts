@@ -69,7 +69,9 @@ function parseApi(text: string): URL {
     url.search !== '' ||
     url.hash !== ''
   ) {
-    throw new TypeError(`"${text}" is not an https URL of a server alone, such as https://kubernetes.default.svc`)
+    throw new TypeError(
+      `"${text}" is not an https URL without user, query and fragment, such as https://kubernetes.default.svc`,
+    )
   }
   return url
 }
