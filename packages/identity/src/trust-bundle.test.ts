@@ -54,6 +54,11 @@ test('no keys is a bundle that trusts nobody (rule 48)', () => {
   assert.deepEqual(parse({ keys: [] }).x509Authorities, [])
 })
 
+test('1024 keys are read, more than any trust domain has', () => {
+  const keys = [entry(), ...Array.from({ length: 1023 }, () => ({ use: 'x' }))]
+  assert.equal(parse({ keys }).x509Authorities.length, 1)
+})
+
 test('sequence and hint may be left out', () => {
   const { sequence, refreshHintSeconds } = parse({ keys: [entry()] })
   assert.deepEqual([sequence, refreshHintSeconds], [0n, undefined])
@@ -123,6 +128,7 @@ const REFUSED = [
   ['a negative sequence', '{"keys": [], "spiffe_sequence": -1}'],
   ['text as its sequence', '{"keys": [], "spiffe_sequence": "1"}'],
   ['a negative hint', '{"keys": [], "spiffe_refresh_hint": -1}'],
+  ['1025 keys, whatever they are for', JSON.stringify({ keys: Array.from({ length: 1025 }, () => ({ use: 'x' })) })],
   ['more than 4 MiB', `{"keys": [], "x": "${'a'.repeat(4 * 1024 * 1024)}"}`],
 ] as const
 

@@ -29,6 +29,8 @@ export interface BundleReadOptions {
 }
 
 export const MAX_BUNDLE_CHARACTERS = 4 * 1024 * 1024
+/** Each key takes 0.1 ms to import, and a partner chooses how many there are. */
+const MAX_KEYS = 1024
 const X509_SVID_USE = 'x509-svid'
 const JWT_SVID_USE = 'jwt-svid'
 /** Key types of RFC 7518, RFC 8037 and the post-quantum drafts; an entry of any other is ignored (rule 47). */
@@ -53,6 +55,7 @@ export function parseTrustBundle(
 export function readTrustBundle(document: unknown, trustDomain: TrustDomain, options: BundleReadOptions): TrustBundle {
   if (!isJsonObject(document) || !Array.isArray(document['keys'])) throw refusal('it has no "keys" array')
   const keys: unknown[] = document['keys']
+  if (keys.length > MAX_KEYS) throw refusal(`it has more than ${MAX_KEYS} keys`)
   const entries = keys.map(readEntry)
   const skip = (reason: SkippedKey): [] => (options.onSkipped?.(reason), [])
   return Object.freeze({
