@@ -15,7 +15,7 @@ test('completes the very leaf that it saw, and nothing else', () => {
 })
 
 test('forgets the longest unseen chain beyond its limit', () => {
-  const memory = new ChainMemory(2)
+  const memory = new ChainMemory({ chains: 2 })
   memory.remember([leaf, issuer])
   memory.remember([other, issuer])
   memory.remember([leaf, issuer])
@@ -24,6 +24,24 @@ test('forgets the longest unseen chain beyond its limit', () => {
   assert.equal(memory.complete([other]).length, 1)
   memory.remember([other])
   assert.equal(memory.complete([leaf]).length, 2)
+})
+
+test('forgets the longest unseen chains beyond its limit of bytes, whatever a peer sends', () => {
+  const memory = new ChainMemory({ bytes: 100 })
+  const large = Buffer.alloc(60)
+  memory.remember([leaf, issuer])
+  memory.remember([other, large])
+  assert.deepEqual([memory.complete([leaf]).length, memory.complete([other]).length], [2, 2])
+  memory.remember([issuer, large])
+  assert.deepEqual(
+    [leaf, other, issuer].map((one) => memory.complete([one]).length),
+    [1, 1, 2],
+  )
+  for (let again = 0; again < 9; again++) memory.remember([issuer, large])
+  memory.remember([leaf, issuer])
+  assert.equal(memory.complete([issuer]).length, 2, 'a chain counts once, however often it comes')
+  memory.remember([other, Buffer.alloc(101)])
+  assert.equal(memory.complete([other]).length, 1)
 })
 
 test('a session is used once, newest first, and none survives a clear', () => {

@@ -5,10 +5,12 @@
  */
 export class ChainMemory {
   readonly #chains = new Map<string, readonly Buffer[]>()
-  readonly #limit: number
+  readonly #limits: { readonly chains: number; readonly bytes: number }
+  #bytes = 0
 
-  constructor(limit = 1024) {
-    this.#limit = limit
+  /** A peer may send up to 100 KB of certificates with each of its leaves, hence the bound on bytes. */
+  constructor(limits: { readonly chains?: number; readonly bytes?: number } = {}) {
+    this.#limits = { chains: limits.chains ?? 1024, bytes: limits.bytes ?? 8 * 1024 * 1024 }
   }
 
   /** Keeps a chain that was verified in a full handshake; a chain of one has nothing worth keeping. */
@@ -16,11 +18,13 @@ export class ChainMemory {
     const [leaf] = chain
     if (!leaf || chain.length === 1) return
     const key = leaf.toString('latin1')
-    this.#chains.delete(key)
+    this.#forget(key)
     this.#chains.set(key, chain)
-    if (this.#chains.size <= this.#limit) return
-    const oldest = this.#chains.keys().next()
-    if (!oldest.done) this.#chains.delete(oldest.value)
+    this.#bytes += sizeOf(chain)
+    for (const oldest of this.#chains.keys()) {
+      if (this.#chains.size <= this.#limits.chains && this.#bytes <= this.#limits.bytes) return
+      this.#forget(oldest)
+    }
   }
 
   /** The remembered chain of this leaf, or just what was presented. */
@@ -28,4 +32,15 @@ export class ChainMemory {
     const [leaf] = presented
     return (leaf && presented.length === 1 && this.#chains.get(leaf.toString('latin1'))) || presented
   }
+
+  #forget(key: string): void {
+    const chain = this.#chains.get(key)
+    if (!chain) return
+    this.#chains.delete(key)
+    this.#bytes -= sizeOf(chain)
+  }
+}
+
+function sizeOf(chain: readonly Buffer[]): number {
+  return chain.reduce((sum, { length }) => sum + length, 0)
 }
