@@ -1,189 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { AuthorityKind, AuthorityRecord, RotationIntent } from '@picket/ca'
-import type { KeyAlgorithm, X509Svid } from '@picket/identity'
-import { createMetrics, createTasks, createWatch, type Watch } from '@picket/runtime'
-import { createFakeRandom, createRecordingLogger, FakeClock, settle } from '@picket/runtime/testing'
-import { startRotationDriver, type RotatableAuthority, type RotationOptions } from './rotation-driver.ts'
-import type { RotatingSidecar } from './rotation-facts.ts'
-import { createRotationIntent } from './rotation-intent.ts'
-import type { SidecarFact } from './rotation-step.ts'
-
-const DAY = 86_400_000
-
-function record(clock: FakeClock, kind: AuthorityKind, keyId: string, state: AuthorityRecord['state']) {
-  const now = new Date(clock.now())
-  const notAfter = new Date(clock.now() + 30 * DAY)
-  const dates = { preparedAt: now, activatedAt: state === 'prepared' ? undefined : now, notBefore: now, notAfter }
-  return {
-    kind,
-    keyId,
-    algorithm: 'ec-p256',
-    state,
-    tainted: false,
-    ...dates,
-    upstream: false,
-    certificate: undefined,
-  } as AuthorityRecord
-}
-
-/** A certificate authority of records alone, that fails when it is told to. */
-function createFakeAuthority(clock: FakeClock) {
-  const authorities = createWatch<readonly AuthorityRecord[]>([
-    record(clock, 'x509', 'a', 'active'),
-    record(clock, 'jwt', 'j', 'active'),
-  ])
-  const state = {
-    rotation: undefined as RotationIntent | undefined,
-    svidAlgorithm: 'ec-p256' as KeyAlgorithm,
-    fail: 0,
-    made: 0,
-  }
-  const did: string[] = []
-  const change = (what: string, next: (now: readonly AuthorityRecord[]) => readonly AuthorityRecord[]): void => {
-    if (state.fail-- > 0) throw new Error('the disk is full')
-    state.fail = 0
-    did.push(what)
-    authorities.set(next(authorities.value))
-  }
-  const find = (keyId: string): AuthorityRecord => authorities.value.find((one) => one.keyId === keyId)!
-  const authority: RotatableAuthority = {
-    authorities,
-    get rotation() {
-      return state.rotation
-    },
-    get svidAlgorithm() {
-      return state.svidAlgorithm
-    },
-    async setRotation(rotation) {
-      state.rotation = rotation
-    },
-    async setSvidAlgorithm(algorithm) {
-      state.svidAlgorithm = algorithm
-    },
-    async prepare(kind) {
-      const keyId = `${kind}${++state.made}`
-      change(`prepare ${kind}`, (now) => [...now, record(clock, kind, keyId, 'prepared')])
-      return find(keyId)
-    },
-    async activate(kind, keyId) {
-      const at = new Date(clock.now())
-      change(`activate ${keyId}`, (now) =>
-        now.map((one) => {
-          if (one.keyId === keyId) return { ...one, state: 'active', activatedAt: at }
-          return one.kind === kind && one.state === 'active' ? { ...one, state: 'old' } : one
-        }),
-      )
-      return find(keyId!)
-    },
-    async taint(_kind, keyId) {
-      change(`taint ${keyId}`, (now) => now.map((one) => (one.keyId === keyId ? { ...one, tainted: true } : one)))
-      return find(keyId)
-    },
-    async revoke(_kind, keyId) {
-      change(`revoke ${keyId}`, (now) => now.filter((one) => one.keyId !== keyId))
-    },
-    async prune() {
-      did.push('prune')
-      return 0
-    },
-  }
-  return { authority, state, did }
-}
-
-function setUp(options: Partial<RotationOptions> = {}) {
-  const clock = new FakeClock()
-  const fake = createFakeAuthority(clock)
-  const logger = createRecordingLogger()
-  const metrics = createMetrics()
-  const random = createFakeRandom()
-  const tasks = createTasks()
-  const changed = createWatch(0)
-  const denied = new Map<string, number>()
-  const svidAlgorithm = createWatch<KeyAlgorithm>('ec-p256')
-  const sidecars = new Map<string, SidecarFact & { readonly serial: string }>()
-  let told = 0
-  const own: Watch<X509Svid> = {
-    value: { chain: [{ authorityKeyId: 'of nobody' }] } as unknown as X509Svid,
-    subscribe: () => ({ [Symbol.dispose]() {} }),
-  }
-  const deps = {
-    authority: fake.authority,
-    facts: {
-      read: () => ({ sidecars: [...sidecars.values()], settledAtMs: 0 }),
-      holdsAuthority: () => true,
-      [Symbol.dispose]() {},
-    },
-    sidecars: {
-      changed,
-      rotateWhere(picks: (sidecar: RotatingSidecar) => boolean) {
-        const seen = [...sidecars.values()].map(({ spiffeId, instanceId, serial, holds = [] }): RotatingSidecar => {
-          return {
-            spiffeId,
-            instanceId,
-            service: '',
-            svidSerial: serial,
-            authorityKeyIds: holds,
-            ackedRevision: () => '',
-          }
-        })
-        const picked = seen.filter(picks).length
-        told += picked
-        return picked
-      },
-    },
-    own: [own],
-    denied: {
-      has: (keyId: string) => denied.has(keyId),
-      add: async (keyId: string, untilMs: number) => void denied.set(keyId, untilMs),
-    },
-    svidAlgorithm,
-    clock,
-    random,
-    logger,
-    metrics,
-    tasks,
-  }
-  const driver = startRotationDriver(deps, {
-    quorum: 1,
-    deadlineMs: undefined,
-    longestMs: { x509: 3_600_000, jwt: 300_000 },
-    publishMs: 0,
-    ...options,
-  })
-  const order = (change: Partial<Parameters<typeof createRotationIntent>[0]> = {}): Promise<void> =>
-    driver.order(() =>
-      createRotationIntent(
-        { kinds: ['x509'], reason: 'ordered', quorum: 1, deadlineMs: undefined, retire: true, ...change },
-        deps,
-      ),
-    )
-  const says = (name: string, trusts: readonly string[], holds: readonly string[]): void => {
-    const spiffeId = `spiffe://bank.test/${name}`
-    sidecars.set(name, {
-      spiffeId,
-      instanceId: 'one',
-      trusts: new Set(trusts),
-      holds,
-      serial: holds.join(),
-      awaitedUntilMs: undefined,
-    })
-    changed.set(changed.value + 1)
-  }
-  return {
-    ...fake,
-    clock,
-    driver,
-    order,
-    says,
-    denied,
-    svidAlgorithm,
-    metrics,
-    log: logger.entries,
-    told: () => told,
-    [Symbol.asyncDispose]: () => tasks[Symbol.asyncDispose](),
-  }
-}
+import { settle } from '@picket/runtime/testing'
+import { DAY, setUp } from './testing-rotation.ts'
 
 suite('a rotation driver', () => {
   test('takes every step when its time has come, and tells sidecars to renew once', async () => {
@@ -249,6 +67,24 @@ suite('a rotation driver', () => {
     )
     await setting.clock.advance(60_000)
     assert.deepEqual([setting.state.rotation, setting.did.at(-1)], [undefined, 'revoke a'])
+  })
+
+  test('does no step twice that took effect although it ended in the middle', async () => {
+    await using setting = setUp()
+    setting.state.failAfter = true
+    await setting.order({ kinds: ['x509', 'jwt'], svidAlgorithm: 'ec-p384', reason: 'emergency', deadlineMs: 30_000 })
+    await setting.clock.advance(120_000)
+    assert.deepEqual(setting.did, [
+      'prepare x509',
+      'prepare jwt',
+      'activate x5091',
+      'activate jwt2',
+      'taint a',
+      'taint j',
+      'revoke a',
+      'revoke j',
+    ])
+    assert.deepEqual([setting.state.rotation, setting.state.svidAlgorithm], [undefined, 'ec-p384'])
   })
 
   test('goes on with what a stopped control plane had begun', async () => {

@@ -5,7 +5,7 @@ import { FakeClock, settle } from '@picket/runtime/testing'
 import { createSidecarFacts, RECONNECT_GRACE_MS, START_GRACE_MS, START_LEAST_MS } from './rotation-facts.ts'
 import type { RotatingSidecar } from './rotation-facts.ts'
 import type { AuthorityFact } from './rotation-step.ts'
-import { authority } from './rotation-step-testing.ts'
+import { authority } from './testing-rotation-step.ts'
 
 function sidecar(
   name: string,

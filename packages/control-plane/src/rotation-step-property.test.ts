@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { nextRotationStep, type RotationFacts, type RotationStep, type SidecarFact } from './rotation-step.ts'
-import { activated, authority, DAY, facts, HOUR, MINUTE, NOW, prepared, tainted } from './rotation-step-testing.ts'
+import { activated, authority, DAY, facts, HOUR, MINUTE, NOW, prepared, tainted } from './testing-rotation-step.ts'
 
 const KEYS = ['a', 'b', 'c'] as const
 const anySidecar = fc.record({

@@ -20,7 +20,7 @@ import {
   prepared,
   sidecar,
   tainted,
-} from './rotation-step-testing.ts'
+} from './testing-rotation-step.ts'
 
 const knows = { trusts: new Set(['a', 'b']) }
 const renewed = { ...knows, holds: ['b'] }

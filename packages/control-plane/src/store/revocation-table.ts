@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { parseRevocationSubject } from '@picket/identity'
 import type { RevocationStore, StoredRevocation } from '../revocations.ts'
+import { inTransaction } from './transaction.ts'
 
 export function createRevocationTable(database: DatabaseSync): RevocationStore {
   const save = database.prepare(`
@@ -14,10 +15,11 @@ export function createRevocationTable(database: DatabaseSync): RevocationStore {
   const serials = database.prepare('SELECT serial_number FROM svids WHERE not_after_ms > ? AND spiffe_id = ?')
   return {
     async saveRevocation({ subject, reason, createdAtMs, createdBy, expiresAtMs }) {
-      save.run(subject.kind, subject.value, reason, createdAtMs, createdBy, expiresAtMs)
+      const { kind, value } = subject
+      inTransaction(database, () => save.run(kind, value, reason, createdAtMs, createdBy, expiresAtMs))
     },
     async deleteRevocation({ kind, value }) {
-      remove.run(kind, value)
+      inTransaction(database, () => remove.run(kind, value))
     },
     async loadRevocations() {
       return all.all().map((row): StoredRevocation => {
