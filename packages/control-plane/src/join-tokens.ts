@@ -45,6 +45,8 @@ export interface JoinTokens {
 
 const DEFAULT_TTL_SECONDS = 600
 const MOST_TTL_SECONDS = 24 * 3600
+/** How long a lost answer may be asked for again: long enough for a restart, short for a token of a day. */
+const ANSWERED_AGAIN_MS = 600_000
 
 interface JoinTokensDeps {
   readonly store: TokenStore
@@ -74,7 +76,9 @@ export function createJoinTokens({ store, clock, random, logger }: JoinTokensDep
       const { id, secret } = parseToken(text)
       const token = await store.findToken(id)
       if (!token || !timingSafeEqual(token.secretSha256, sha256(secret))) return 'token-unknown'
-      if (token.usedAtMs !== undefined && token.usedByKey !== keySha256) return 'token-used'
+      if (token.usedAtMs === undefined) return token.expiresAtMs <= clock.now() ? 'token-expired' : token
+      const isRepeatable = token.usedByKey === keySha256 && clock.now() < token.usedAtMs + ANSWERED_AGAIN_MS
+      if (!isRepeatable) return 'token-used'
       return token.expiresAtMs <= clock.now() ? 'token-expired' : token
     },
   }
