@@ -27,7 +27,7 @@ interface Subject {
   readonly value: string
 }
 
-const POLL_MS = 25
+const POLL = { firstMs: 25, maxMs: 500 } as const
 
 export function configureRevoke(command: Command, context: CliContext): void {
   addSubject(command)
@@ -93,8 +93,9 @@ async function untilEnforced(
 ): Promise<Revocation> {
   const endMs = clock.now() + waitMs
   let newest = created
-  while (newest.acknowledged < newest.connected && clock.now() < endMs) {
-    await clock.sleep(POLL_MS)
+  for (let pauseMs = POLL.firstMs; newest.acknowledged < newest.connected && clock.now() < endMs;) {
+    await clock.sleep(pauseMs)
+    pauseMs = Math.min(2 * pauseMs, POLL.maxMs) // each look reads the whole list
     const all = await listRevocations(client)
     newest = all.find(({ kind, value }) => kind === created.kind && value === created.value) ?? newest
   }
