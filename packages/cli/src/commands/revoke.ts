@@ -93,7 +93,7 @@ async function untilEnforced(
 ): Promise<Revocation> {
   const endMs = clock.now() + waitMs
   let newest = created
-  for (let pauseMs = POLL.firstMs; newest.acknowledged < newest.connected && clock.now() < endMs;) {
+  for (let pauseMs: number = POLL.firstMs; newest.acknowledged < newest.connected && clock.now() < endMs;) {
     await clock.sleep(pauseMs)
     pauseMs = Math.min(2 * pauseMs, POLL.maxMs) // each look reads the whole list
     const all = await listRevocations(client)
