@@ -37,6 +37,7 @@ export function survivesRoundTrip(bytes: Buffer): boolean {
 
 /** An OBJECT IDENTIFIER in dotted form. Throws `ERR_DER`. */
 export function toOid({ content }: DerElement): string {
+  if (content.length > MAX_OID_OCTETS) throw malformed('an object identifier is too long')
   let dotted = ''
   let arc = 0
   for (const octet of content) {
@@ -49,6 +50,8 @@ export function toOid({ content }: DerElement): string {
   return dotted
 }
 
+/** Those in use have 20 at most. */
+const MAX_OID_OCTETS = 64
 /** Larger ones are only in identifiers made of UUIDs, which no certificate of ours needs. */
 const MAX_ARC = 2 ** 53
 

@@ -46,3 +46,11 @@ export function refuseSvid(code: SvidRefusalCode, detail = '', rule?: string): S
   const [meaning, usualRule] = SVID_REFUSALS[code]
   return { kind: 'refused', code, message: detail ? `${meaning}: ${detail}` : meaning, rule: rule ?? usualRule }
 }
+
+const MAX_NAMED_EXTENSIONS = 3
+
+/** Names some of them only: how many there are is the peer's choice, and the message goes into logs. */
+export function refuseExtensions(oids: readonly string[]): SvidRefusal {
+  const more = oids.length > MAX_NAMED_EXTENSIONS ? ` and ${oids.length - MAX_NAMED_EXTENSIONS} more` : ''
+  return refuseSvid('unknown-critical-extension', oids.slice(0, MAX_NAMED_EXTENSIONS).join(', ') + more)
+}

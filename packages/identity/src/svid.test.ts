@@ -69,6 +69,17 @@ for (const [what, code, options] of NO_IDENTITY) {
   })
 }
 
+test('a refusal names a few extensions, however many there are', () => {
+  const extraExtensions = Array.from({ length: 50 }, (_, index) => ({
+    oid: `1.2.3.${index}`,
+    critical: true,
+    value: Buffer.of(5, 0),
+  }))
+  const refusal = toLeafId(authority.issueSvid('/payments', { extraExtensions }).chain[0]!)
+  assert.ok('kind' in refusal)
+  assert.match(refusal.message, /: 1\.2\.3\.0, 1\.2\.3\.1, 1\.2\.3\.2 and 47 more$/)
+})
+
 test('refuses an empty chain, a chain of nine, a leaf after the leaf, and the key of another', () => {
   const { chain, privateKey } = authority.issueSvid('/payments')
   const another = authority.issueSvid('/ledger')

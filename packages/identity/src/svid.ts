@@ -4,7 +4,7 @@ import { toKeyPair, type PrivateKey } from './key-pair.ts'
 import { OID } from './oid.ts'
 import { toPublicKeyInfo } from './public-key.ts'
 import { parseSpiffeId, type SpiffeId } from './spiffe-id.ts'
-import { refuseSvid, type SvidRefusal } from './svid-refusal.ts'
+import { refuseExtensions, refuseSvid, type SvidRefusal } from './svid-refusal.ts'
 
 /** A workload's own X.509-SVID with its private key. */
 export interface X509Svid {
@@ -56,7 +56,7 @@ export function toLeafId(leaf: Certificate): SpiffeId | SvidRefusal {
     return refuseSvid('not-a-leaf', 'its key is for signing certificates', 'X509-SVID 4.3 (rules 20, 27)')
   }
   if (leaf.unknownCriticalExtensions.length > 0) {
-    return refuseSvid('unknown-critical-extension', leaf.unknownCriticalExtensions.join(', '))
+    return refuseExtensions(leaf.unknownCriticalExtensions)
   }
   if (keyUsage && !keyUsage.includes('digitalSignature')) return refuseSvid('bad-key-usage', 'it may not sign')
   if (extendedKeyUsage && !PURPOSES.every((purpose) => extendedKeyUsage.includes(purpose))) {

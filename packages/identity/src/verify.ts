@@ -5,7 +5,7 @@ import type { BundleSource } from './source.ts'
 import type { SpiffeId } from './spiffe-id.ts'
 import { MAX_CHAIN_CERTIFICATES, toLeafId } from './svid.ts'
 import { lintAuthority, lintLeaf, type LintFinding } from './svid-lint.ts'
-import { refuseSvid, type SvidRefusal } from './svid-refusal.ts'
+import { refuseExtensions, refuseSvid, type SvidRefusal } from './svid-refusal.ts'
 
 /**
  * The one answer to "who is this?". The leaf says its trust domain, and only authorities of that trust domain's own
@@ -81,7 +81,7 @@ export function verifyCertificatePath(
     return refuseSvid('bad-key-usage', 'it may not sign', 'RFC 5280 4.2.1.3')
   }
   if (leaf.unknownCriticalExtensions.length > 0) {
-    return refuseSvid('unknown-critical-extension', leaf.unknownCriticalExtensions.join(', '))
+    return refuseExtensions(leaf.unknownCriticalExtensions)
   }
   return searchPath(chain, authorities, now, undefined)
 }
@@ -158,7 +158,7 @@ function faultOf(issuer: Certificate, below: readonly Certificate[], search: Sea
     return refuseSvid('bad-issuer', 'its key is not for signing certificates')
   }
   if (issuer.unknownCriticalExtensions.length > 0) {
-    return refuseSvid('unknown-critical-extension', issuer.unknownCriticalExtensions.join(', '))
+    return refuseExtensions(issuer.unknownCriticalExtensions)
   }
   if (isNotYetValid(issuer, now) || isExpired(issuer, now)) {
     return refuseSvid('issuer-expired', `${issuer.notBefore.toISOString()} to ${issuer.notAfter.toISOString()}`)
