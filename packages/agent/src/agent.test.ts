@@ -1,105 +1,15 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { encodeTrustBundle, encodeTrustBundlePem, parseSpiffeId } from '@picket/identity'
+import { encodeTrustBundle, encodeTrustBundlePem } from '@picket/identity'
 import { createTestAuthority } from '@picket/identity/testing'
-import type { PolicyEngine, PolicyStore } from '@picket/policy'
-import {
-  encodeEndpoints,
-  encodeIdentities,
-  encodeServiceConfig,
-  RpcError,
-  type Hello,
-  type Nack,
-  type Report,
-} from '@picket/rpc'
-import { createMetrics, createTasks, createWatch, Secret, systemClock, systemRandom, type Tasks } from '@picket/runtime'
-import { createRecordingLogger } from '@picket/runtime/testing'
-import { openAgent, type Agent } from './agent.ts'
-import type { ControlPlaneSource } from './control-plane-source.ts'
-import { eventually, startTestControlPlane, type TestControlPlane } from './testing.ts'
-
-/** A policy store that takes every bundle but the one that says `bad`. */
-function createFakePolicyStore(): PolicyStore {
-  const engine = createWatch<PolicyEngine | undefined>(undefined)
-  return {
-    engine,
-    activate(bytes) {
-      if (Buffer.from(bytes).toString() === 'bad')
-        return Promise.reject(new RpcError('ERR_RPC_INVALID', 'not a bundle'))
-      engine.set({ revision: Buffer.from(bytes).toString() } as PolicyEngine)
-      return Promise.resolve(engine.value as PolicyEngine)
-    },
-  }
-}
-
-async function setUp() {
-  const stack = new AsyncDisposableStack()
-  const plane = stack.use(await startTestControlPlane())
-  const dir = await mkdtemp(join(tmpdir(), 'picket-agent-'))
-  stack.defer(() => rm(dir, { recursive: true, force: true }))
-  const trustBundleFile = join(dir, 'bundle.pem')
-  await writeFile(trustBundleFile, encodeTrustBundlePem(plane.authority.bundle))
-  const source: ControlPlaneSource = {
-    kind: 'control-plane',
-    address: plane.address,
-    trustDomain: plane.authority.trustDomain,
-    trustBundleFile,
-    joinToken: new Secret('token-1'),
-    joinTokenFile: undefined,
-    state: { dir: join(dir, 'state'), sealKey: undefined, sealKeyFile: undefined },
-    advertise: undefined,
-  }
-  return {
-    plane,
-    dir,
-    source,
-    trustBundleFile,
-    /** What it starts ends with the test at the latest, also when the start should have failed. */
-    run: async (given: ControlPlaneSource, signal?: AbortSignal) => stack.use(await run(given, signal)),
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  }
-}
-
-/** An agent as a sidecar runs it; disposing it is a restart's first half. */
-async function run(source: ControlPlaneSource, signal = AbortSignal.timeout(10_000)) {
-  const logger = createRecordingLogger()
-  const policy = createFakePolicyStore()
-  const deps = { clock: systemClock, random: systemRandom, logger, metrics: createMetrics(), policy }
-  const stack = new AsyncDisposableStack()
-  const agent: Agent = stack.use(await openAgent(deps, source, signal))
-  const tasks: Tasks = stack.use(createTasks())
-  const readiness = createWatch<readonly string[]>([])
-  agent.start(tasks, {
-    advertise: { host: '127.0.0.1', port: 7443 },
-    version: '0.1.0',
-    report: () => ({ ready: true, notReadyReasons: readiness.value, requestsAllowed: 1, requestsDenied: 2 }),
-    reportOn: [readiness],
-  })
-  const logged = (message: string): boolean => logger.entries.some((entry) => entry.message === message)
-  return { agent, policy, logged, [Symbol.asyncDispose]: () => stack.disposeAsync() }
-}
-
-const LEDGER = {
-  name: 'ledger',
-  spiffeId: parseSpiffeId('spiffe://bank.test/ledger'),
-  addresses: [{ host: '127.0.0.1', port: 7443 }],
-}
-const ENDPOINTS = { services: [LEDGER] }
-
-async function pushAll(plane: TestControlPlane): Promise<void> {
-  const stream = await eventually('a stream', () => plane.streams.at(-1))
-  stream.push('trust-bundle', 't1', encodeTrustBundle(plane.authority.bundle))
-  stream.push('policy-bundle', 'p1', 'p1')
-  stream.push('endpoints', 'e1', encodeEndpoints(ENDPOINTS))
-  stream.push('service-config', 's1', encodeServiceConfig({ service: { name: 'payments' } }))
-  await eventually('four acks', () => stream.messages.filter(({ kind }) => kind === 'ack').length === 4)
-}
+import { RpcError, type Hello, type Nack, type Report } from '@picket/rpc'
+import { Secret, systemClock } from '@picket/runtime'
+import { pushAll, setUpAgent } from './testing-agent.ts'
+import { eventually } from './testing.ts'
 
 test('attests with the token, says hello with nothing held, acknowledges each kind and reports', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   await using sidecar = await t.run(t.source)
   assert.equal(sidecar.agent.svid.value.id.uri, 'spiffe://bank.test/payments')
   await pushAll(t.plane)
@@ -114,7 +24,7 @@ test('attests with the token, says hello with nothing held, acknowledges each ki
 })
 
 test('a restart while the control plane is away serves from the last good state, without a token', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   {
     await using _sidecar = await t.run(t.source)
     await pushAll(t.plane)
@@ -134,7 +44,7 @@ test('a restart while the control plane is away serves from the last good state,
 })
 
 test('without a token and without state it does not start, and says what to do', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   await assert.rejects(t.run({ ...t.source, joinToken: undefined }), {
     code: 'ERR_NO_JOIN_TOKEN',
     message: /token create/,
@@ -142,13 +52,13 @@ test('without a token and without state it does not start, and says what to do',
 })
 
 test('a wrong token ends the start with the reason, and writes nothing', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   await assert.rejects(t.run({ ...t.source, joinToken: new Secret('token-2') }), { code: 'ERR_ATTESTATION_REFUSED' })
   assert.deepEqual(await readdir(t.source.state?.dir ?? ''), ['seal.key'])
 })
 
 test('a control plane of another authority gets no token', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   const stranger = createTestAuthority('bank.test')
   await writeFile(t.trustBundleFile, encodeTrustBundlePem(stranger.bundle))
   await assert.rejects(t.run(t.source), { code: 'ERR_ATTESTATION_REFUSED' })
@@ -156,7 +66,7 @@ test('a control plane of another authority gets no token', async () => {
 })
 
 test('waits for a control plane that is not there yet', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   await t.plane.stop()
   const starting = t.run(t.source)
   await systemClock.sleep(100)
@@ -166,7 +76,7 @@ test('waits for a control plane that is not there yet', async () => {
 })
 
 test('a start that waits can be given up', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   await t.plane.stop()
   const stop = new AbortController()
   const starting = t.run(t.source, stop.signal)
@@ -176,7 +86,7 @@ test('a start that waits can be given up', async () => {
 })
 
 test('the pinned bundle file must be there, be a bundle, and hold an authority', async (context) => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   for (const [what, content] of [
     ['empty', ''],
     ['garbage', 'hello'],
@@ -193,7 +103,7 @@ test('the pinned bundle file must be there, be a bundle, and hold an authority',
 })
 
 test('when the operator pins another authority, what the old one vouched for is not served', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   {
     await using _sidecar = await t.run(t.source)
     await pushAll(t.plane)
@@ -204,7 +114,7 @@ test('when the operator pins another authority, what the old one vouched for is 
 })
 
 test('what is bad is refused with a code and the good one stays', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   await using sidecar = await t.run(t.source)
   await pushAll(t.plane)
   const { authority } = t.plane
@@ -238,26 +148,8 @@ test('what is bad is refused with a code and the good one stays', async () => {
   assert.equal(resources.serviceConfig.value?.service.name, 'payments')
 })
 
-test('a sidecar that is denied gives workloads nothing, and all again when it is taken back', async () => {
-  await using t = await setUp()
-  await using sidecar = await t.run(t.source)
-  await pushAll(t.plane)
-  const { agent } = sidecar
-  const record = { spiffeId: agent.svid.value.id, hint: 'own', selectors: [], federatesWith: [], ttlSeconds: 0 }
-  const identities = encodeIdentities({ identities: [{ ...record, keyAlgorithm: 'ec-p256', dnsNames: [] }] })
-  t.plane.streams[0]!.push('identities', 'i1', identities)
-  await eventually('the identity', () => agent.identities.value[0]?.hint === 'own')
-  t.plane.streams[0]!.end(new RpcError('ERR_RPC_DENIED', 'no registration entry matches'))
-  await eventually('its end', () => agent.identities.value.length === 0)
-  const next = await eventually('the next stream', () => t.plane.streams[1])
-  const hello = (await eventually('its hello', () => next.messages[0])) as Hello
-  assert.ok(!hello.held.some(({ kind }) => kind === 'identities'))
-  next.push('identities', 'i1', identities)
-  await eventually('the identity again', () => agent.identities.value.length === 1)
-})
-
 test('a pushed command renews under a new key, and the stream moves to it', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   await using sidecar = await t.run(t.source)
   await pushAll(t.plane)
   const before = sidecar.agent.svid.value
@@ -273,7 +165,7 @@ test('a pushed command renews under a new key, and the stream moves to it', asyn
 })
 
 test('a renewed svid is the one that a restart finds', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   let serialNumber: string | undefined
   {
     await using sidecar = await t.run(t.source)
@@ -289,7 +181,7 @@ test('a renewed svid is the one that a restart finds', async () => {
 })
 
 test('with an expired svid it attests anew, for the same identity, and does not take another', async () => {
-  await using t = await setUp()
+  await using t = await setUpAgent()
   t.plane.behaviour.ttlMs = 1200
   await using sidecar = await t.run(t.source)
   const first = sidecar.agent.svid.value
