@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
-import { parseCertificate, type Certificate } from './certificate.ts'
+import { createCertificate, parseCertificate, type Certificate } from './certificate.ts'
 import { createCrl, parseCrl } from './crl.ts'
 import { createCsr, MAX_CSR_BYTES, parseCsr } from './csr.ts'
 import { scanDer, TAG, type DerElement } from './der-element.ts'
 import { IdentityError } from './error.ts'
+import { basicConstraints } from './extension.ts'
 import { generateKeyPair } from './key-pair.ts'
 import { OID } from './oid.ts'
 import { createBundleSource } from './source.ts'
@@ -179,6 +181,33 @@ test('a hundred roots of one subject and one key identifier cost at most 32 sign
   const checks = countSignatureChecks(t)
   assert.equal(codeOf([leaf!], createBundleSource([{ ...bank.bundle, x509Authorities }])), 'too-many-signatures')
   assert.equal(checks(), 32)
+})
+
+test('signatures of unusual RSA keys, which can take four times as long, count four times', (t) => {
+  const { subject, notBefore, notAfter } = bank.certificate
+  const template = {
+    serialNumber: Buffer.of(7),
+    issuer: subject,
+    subject,
+    notBefore,
+    notAfter,
+    publicKeyInfo: generateKeyPairSync('rsa', { modulusLength: 2056 }).publicKey.export({
+      type: 'spki',
+      format: 'der',
+    }),
+    extensions: [basicConstraints(true)],
+  }
+  const signed = createCertificate(template, bank.keyPair.privateKey)
+  const namesake = parseCertificate(signed)
+  const rootsWith = (count: number) => {
+    const x509Authorities = [...Array.from({ length: count }, () => namesake), bank.certificate]
+    return createBundleSource([{ ...bank.bundle, x509Authorities }])
+  }
+  const checks = countSignatureChecks(t)
+  assert.equal(codeOf([leaf!], rootsWith(7)), id.uri)
+  assert.equal(checks(), 8)
+  assert.equal(codeOf([leaf!], rootsWith(8)), 'too-many-signatures')
+  assert.equal(checks(), 16)
 })
 
 test('intermediates that sign each other in circles are searched within the same bound', (t) => {
