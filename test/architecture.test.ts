@@ -41,7 +41,7 @@ const VENDORS: Readonly<Record<string, string>> = {
   '@grpc/grpc-js': 'packages/rpc/',
   '@grpc/proto-loader': 'packages/rpc/',
   'grpc-health-check': 'packages/rpc/',
-  koffi: 'packages/sidecar/src/peer-credentials.ts',
+  koffi: 'packages/sidecar/src/workload/peer-credentials.ts',
   commander: 'packages/cli/',
   pino: 'packages/cli/',
   yaml: 'packages/cli/',

@@ -1,11 +1,11 @@
 import type { AdminHandlers, Caller, Entry, Status } from '@picket/rpc'
 import type { Logger } from '@picket/runtime'
-import type { Entries } from './entries.ts'
-import type { JoinTokens } from './join-tokens.ts'
+import type { Entries } from './registration/entries.ts'
+import type { JoinTokens } from './registration/join-tokens.ts'
 import type { Policies } from './policies.ts'
-import type { Registry } from './registry.ts'
+import type { Registry } from './registration/registry.ts'
 import { answer } from './rpc-answer.ts'
-import type { SyncHub } from './sync.ts'
+import type { SyncHub } from './sync/sync.ts'
 
 interface AdminDeps {
   readonly entries: Entries

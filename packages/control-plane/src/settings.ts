@@ -1,7 +1,7 @@
 import { parseDuration, parseHostPort, parseSealKey, type SettingsOf, type SettingsTable } from '@picket/runtime'
-import { authoritySettings } from './authorities-settings.ts'
+import { authoritySettings } from './authorities/authorities-settings.ts'
 import { attestorSettings } from './attestors/attestor-settings.ts'
-import { federationSettings } from './federation-settings.ts'
+import { federationSettings } from './federation/federation-settings.ts'
 
 /** Everything that can be said to a control plane: flags, environment, file keys, defaults and documentation in one table. */
 export const controlPlaneSettings = {

@@ -2,11 +2,11 @@ import manifest from '../package.json' with { type: 'json' }
 import type { RevocationList } from '@picket/identity'
 import type { Status } from '@picket/rpc'
 import type { Watch } from '@picket/runtime'
-import type { EntryStore } from './entries.ts'
-import type { SvidStore } from './certificates.ts'
-import type { Issuer } from './issuer.ts'
+import type { EntryStore } from './registration/entries.ts'
+import type { SvidStore } from './registration/certificates.ts'
+import type { Issuer } from './authorities/issuer.ts'
 import type { Policies } from './policies.ts'
-import type { SyncHub } from './sync.ts'
+import type { SyncHub } from './sync/sync.ts'
 
 /** What this control plane calls itself. */
 export const VERSION = manifest.version

@@ -197,9 +197,13 @@ export async function connectSidecar(
   }
 }
 
-/** Waits until `holds`, which a state that is told by another process may take a moment to do. */
+/** Waits until `holds`, which a state that is told by another process may take a moment to do; at most 20 s. */
 export async function eventually(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await holds())) await systemClock.sleep(10)
+  const untilMs = systemClock.monotonicMs() + 20_000
+  while (!(await holds())) {
+    if (systemClock.monotonicMs() > untilMs) throw new Error(`waited 20 s in vain: ${holds.toString()}`)
+    await systemClock.sleep(10)
+  }
 }
 
 /** An empty store in a folder of its own, which is gone with it. */

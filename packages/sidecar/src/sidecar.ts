@@ -27,7 +27,7 @@ import { openSource } from './source.ts'
 import { watchSvidLife } from './svid-life.ts'
 import { createTrafficMetrics } from './traffic-metrics.ts'
 import { openTraffic, tryTrafficPorts } from './traffic.ts'
-import { openWorkloadApi } from './workload-api.ts'
+import { openWorkloadApi } from './workload/workload-api.ts'
 
 export interface SidecarDeps {
   readonly clock: Clock

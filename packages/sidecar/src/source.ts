@@ -6,7 +6,7 @@ import type { FileSource } from './config.ts'
 import { SidecarError } from './error.ts'
 import { openFileInputs } from './file-inputs.ts'
 import type { SidecarInputs } from './inputs.ts'
-import { issueNoJwt, toSingleIdentity, type WorkloadSource } from './workload-source.ts'
+import { issueNoJwt, toSingleIdentity, type WorkloadSource } from './workload/workload-source.ts'
 
 export interface SourceDeps {
   readonly clock: Clock

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { EndpointStore, KnownEndpoint } from '../endpoints.ts'
+import type { EndpointStore, KnownEndpoint } from '../sync/endpoints.ts'
 
 export function createEndpointTable(database: DatabaseSync): EndpointStore {
   const save = database.prepare(`

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { EntryChanged, EntryStore, EntryWrite } from '../entries.ts'
-import { parseTemplate } from '../entry-template.ts'
+import type { EntryChanged, EntryStore, EntryWrite } from '../registration/entries.ts'
+import { parseTemplate } from '../registration/entry-template.ts'
 import { ControlPlaneError } from '../error.ts'
-import type { ParsedDraft, StoredEntry } from '../registration-entry.ts'
-import { isLocalSelector } from '../selectors.ts'
+import type { ParsedDraft, StoredEntry } from '../registration/registration-entry.ts'
+import { isLocalSelector } from '../registration/selectors.ts'
 import { inTransaction } from './transaction.ts'
 
 interface Row {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseTrustDomain } from '@picket/identity'
 import { silentLogger, systemClock, systemRandom } from '@picket/runtime'
-import { createEntries } from '../entries.ts'
+import { createEntries } from '../registration/entries.ts'
 import { openTestStore } from '../testing.ts'
 
 const plain = { url: 'https://a.test/', profile: 'https_web', endpointId: '', bundle: undefined, fetchedAtMs: 0 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { RelationshipStore, StoredRelationship } from '../federation-member.ts'
+import type { RelationshipStore, StoredRelationship } from '../federation/federation-member.ts'
 
 export function createFederationTable(database: DatabaseSync): RelationshipStore {
   const save = database.prepare(`

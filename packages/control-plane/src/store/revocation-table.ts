@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { parseRevocationSubject } from '@picket/identity'
-import type { RevocationStore, StoredRevocation } from '../revocations.ts'
+import type { RevocationStore, StoredRevocation } from '../revocation/revocations.ts'
 import { inTransaction } from './transaction.ts'
 
 export function createRevocationTable(database: DatabaseSync): RevocationStore {

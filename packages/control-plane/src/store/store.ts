@@ -1,12 +1,12 @@
-import type { SvidStore } from '../certificates.ts'
-import type { EndpointStore } from '../endpoints.ts'
-import type { AttestationStore } from '../enrollment.ts'
-import type { EntitlementStore } from '../entitlement.ts'
-import type { EntryStore } from '../entries.ts'
-import type { RelationshipStore } from '../federation-member.ts'
-import type { TokenStore } from '../join-tokens.ts'
+import type { SvidStore } from '../registration/certificates.ts'
+import type { EndpointStore } from '../sync/endpoints.ts'
+import type { AttestationStore } from '../registration/enrollment.ts'
+import type { EntitlementStore } from '../registration/entitlement.ts'
+import type { EntryStore } from '../registration/entries.ts'
+import type { RelationshipStore } from '../federation/federation-member.ts'
+import type { TokenStore } from '../registration/join-tokens.ts'
 import type { PolicyRevisionStore } from '../policies.ts'
-import type { RevocationStore } from '../revocations.ts'
+import type { RevocationStore } from '../revocation/revocations.ts'
 
 /**
  * What the control plane keeps. Each part is declared by the module that needs it. Answers are promises, so that a

@@ -1,0 +1,77 @@
+import { RpcError, type Hello, type Report, type SyncRequestMessage, type SyncServerStream } from '@picket/rpc'
+import { parseHostPort, type Logger } from '@picket/runtime'
+import type { Enrollment, EnrollmentService } from '../registration/enrollment.ts'
+import { ControlPlaneError } from '../error.ts'
+import { toRpcError } from '../rpc-answer.ts'
+import type { SidecarList } from './sidecar-list.ts'
+import type { Opening, SyncConnection, SyncIdentity } from './sync-connection.ts'
+import type { Standing } from './sync-resources.ts'
+
+export interface StreamDeps {
+  readonly enrollment: Pick<EnrollmentService, 'confirm'>
+  readonly logger: Logger
+}
+
+/** What becomes of a stream once it is a sidecar's. */
+export interface StreamOwner {
+  readonly sidecars: SidecarList
+  begin(stream: SyncServerStream, opening: Opening): SyncConnection
+  receive(connection: SyncConnection, message: SyncRequestMessage): void
+  finish(connection: SyncConnection): void
+}
+
+/** From the first message on: Hello, the entries' word on it, then the connection's own business. */
+export function openStream(
+  stream: SyncServerStream,
+  { enrollment, logger }: StreamDeps,
+  identity: SyncIdentity,
+  owner: StreamOwner,
+): void {
+  let connection: SyncConnection | undefined
+  let greeted = false
+  let early: Report | undefined
+  let open = true
+
+  async function greet(hello: Hello): Promise<void> {
+    checkHello(hello, owner.sidecars, identity)
+    const confirmed = await enrollment.confirm(identity.id, identity.serialNumber)
+    if (!open) return
+    if (confirmed.kind === 'denied') {
+      logger.warn('stream denied', { spiffeId: identity.id.uri, reason: confirmed.reason, detail: confirmed.detail })
+      throw new RpcError('ERR_RPC_DENIED', confirmed.message)
+    }
+    connection = owner.begin(stream, { identity, hello, standing: toStanding(confirmed) })
+    if (early) owner.receive(connection, early)
+  }
+
+  stream.onMessage((message: SyncRequestMessage) => {
+    if (connection) return owner.receive(connection, message)
+    if (greeted && message.kind === 'report') return void (early = message)
+    if (greeted && message.kind !== 'hello') return // about something that was not sent
+    if (greeted || message.kind !== 'hello') throw new RpcError('ERR_RPC_INVALID', 'a stream begins with one Hello')
+    greeted = true
+    greet(message).catch((thrown: unknown) => stream.end(toRpcError(thrown) as Error))
+  })
+  stream.onEnd(() => {
+    open = false
+    if (connection) owner.finish(connection)
+  })
+}
+
+function checkHello(hello: Hello, sidecars: SidecarList, { id }: SyncIdentity): void {
+  if (hello.instanceId === '') throw new RpcError('ERR_RPC_INVALID', 'instance_id is empty')
+  if (!sidecars.hasRoomFor(id.uri)) throw new RpcError('ERR_RPC_EXHAUSTED', 'too many instances of this SPIFFE ID')
+  if (hello.advertise === '') return
+  try {
+    const { host, port } = parseHostPort(hello.advertise)
+    if (port > 0 && host !== '0.0.0.0' && host !== '::') return
+  } catch {
+    // said below
+  }
+  throw new ControlPlaneError('ERR_ADVERTISE', `advertise: "${hello.advertise}" is no HOST:PORT that others can reach`)
+}
+
+/** What the entries give. */
+export function toStanding({ entry, identities, attestation: { facts } }: Enrollment): Standing {
+  return { entry, identities, facts }
+}
