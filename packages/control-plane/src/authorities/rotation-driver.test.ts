@@ -36,6 +36,15 @@ suite('a rotation driver', () => {
     assert.deepEqual(complaint?.fields['laggards'], ['spiffe://bank.test/x one'])
   })
 
+  test('tells every sidecar, also when another says that it holds the same SVID', async () => {
+    await using setting = setUp()
+    setting.says('liar', ['a', 'x5091'], ['a'])
+    setting.says('x', ['a', 'x5091'], ['a'])
+    await setting.order()
+    await setting.clock.advance(1000)
+    assert.equal(setting.told(), 2)
+  })
+
   test('goes on after a deadline with an alarm and a count', async () => {
     await using setting = setUp()
     setting.says('x', ['a'], ['a'])

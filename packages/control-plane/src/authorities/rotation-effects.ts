@@ -100,14 +100,16 @@ async function makeRoom(kind: AuthorityKind, { authority, clock, logger }: Effec
   }
 }
 
-/** Once to each SVID, and again after a while. */
+/** Once to each sidecar's SVID, and again after a while. What a sidecar says of its SVID keeps no other from hearing it. */
 function tellToRenew(retiring: readonly string[], told: Map<string, number>, deps: EffectDeps): void {
   const nowMs = deps.clock.now()
-  const number = deps.sidecars.rotateWhere(({ svidSerial, authorityKeyIds }: RotatingSidecar) => {
+  for (const [key, toldAtMs] of told) if (toldAtMs + TELL_AGAIN_MS <= nowMs) told.delete(key)
+  const number = deps.sidecars.rotateWhere(({ spiffeId, instanceId, svidSerial, authorityKeyIds }: RotatingSidecar) => {
     if (!authorityKeyIds.some((keyId) => retiring.includes(keyId))) return false
-    const isDue = (told.get(svidSerial) ?? Number.NEGATIVE_INFINITY) + TELL_AGAIN_MS <= nowMs
-    if (isDue) told.set(svidSerial, nowMs)
-    return isDue
+    const key = `${spiffeId} ${instanceId} ${svidSerial}`
+    if (told.has(key)) return false
+    told.set(key, nowMs)
+    return true
   })
   if (number > 0) deps.logger.info('sidecars told to renew', { number })
 }

@@ -91,6 +91,20 @@ suite('what a rotation knows of sidecars', () => {
     )
   })
 
+  test('does not take a sidecar for another that says it has the same SVID', () => {
+    const { facts, connect } = setUp()
+    const liar = { ...sidecar('liar', 'r1'), svidSerial: 'serial of x' }
+    connect(sidecar('x', 'r1'), liar)
+    connect(liar)
+    assert.deepEqual(
+      facts.read().sidecars.map(({ spiffeId, awaitedUntilMs }) => [spiffeId, awaitedUntilMs !== undefined]),
+      [
+        ['spiffe://bank.test/liar', false],
+        ['spiffe://bank.test/x', true],
+      ],
+    )
+  })
+
   test('is complete at once where nobody can be, else when those who were here are back, or have had time', () => {
     assert.equal(setUp().settledAfterMs(), 0)
     assert.equal(setUp(new Set()).settledAfterMs(), START_GRACE_MS)

@@ -71,10 +71,10 @@ export function createSidecarFacts(sources: SidecarFactsSources, clock: Pick<Clo
       gone.delete(key)
       expected.delete(key)
     }
-    const serials = new Set([...connected.values()].map(({ svidSerial }) => svidSerial))
+    const back = new Set([...connected.values()].map(svidOf))
     for (const [key, { sidecar, untilMs }] of gone) {
       // Restarted, it is another instance with the same SVID.
-      if (untilMs <= nowMs || serials.has(sidecar.svidSerial)) gone.delete(key)
+      if (untilMs <= nowMs || back.has(svidOf(sidecar))) gone.delete(key)
     }
     present = connected
   }
@@ -111,4 +111,9 @@ export function createSidecarFacts(sources: SidecarFactsSources, clock: Pick<Clo
 
 function keyOf({ spiffeId, instanceId }: RotatingSidecar): string {
   return `${spiffeId} ${instanceId}`
+}
+
+/** The serial number is what a sidecar says; the SPIFFE ID is proved, so that nobody passes for another. */
+function svidOf({ spiffeId, svidSerial }: RotatingSidecar): string {
+  return `${spiffeId} ${svidSerial}`
 }
