@@ -71,8 +71,14 @@ export {
   type ServiceConfig,
   type ServiceEndpoints,
 } from './payloads.ts'
-export { encodeIdentities, parseIdentities, type Identities, type IdentityRecord } from './identities-payload.ts'
-export { encodeRevocations, parseRevocations, type Revocations } from './revocations-payload.ts'
+export {
+  encodeIdentities,
+  MOST_IDENTITIES,
+  parseIdentities,
+  type Identities,
+  type IdentityRecord,
+} from './identities-payload.ts'
+export { encodeRevocations, MOST_REVOCATIONS, parseRevocations, type Revocations } from './revocations-payload.ts'
 export { controlPlaneId, isReservedId, operatorId, type Caller } from './caller.ts'
 export {
   CHUNK_BYTES,

@@ -48,6 +48,10 @@ suite('an authority above ours', () => {
     const { chain } = await plane.attest('payments')
     assert.deepEqual([chain.length, chain[0]!.authorityKeyId], [2, second])
     assert.ok(chain[1]!.isSignedWith(root.certificate.publicKey))
+    const { keyId: value } = root.certificate.publicKeyInfo
+    const denial = { kind: 'authority-key', value, reason: '', expiresAtMs: 0 }
+    const refused = { code: 'ERR_RPC_PRECONDITION', reason: 'ERR_REVOCATION_REFUSED' }
+    await assert.rejects(plane.operator.revocations.create(denial), refused, 'all of ours rests on it')
   })
 
   test('ends when its certificate does', async () => {

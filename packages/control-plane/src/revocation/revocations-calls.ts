@@ -1,5 +1,13 @@
-import { IdentityError, parseRevocationSubject, type RevocationSubject, type X509Svid } from '@picket/identity'
-import { controlPlaneId, operatorId, type Caller, type Revocation, type RevocationHandlers } from '@picket/rpc'
+import {
+  createBundleSource,
+  createRevocationList,
+  IdentityError,
+  parseRevocationSubject,
+  verifyX509Svid,
+  type RevocationSubject,
+  type X509Svid,
+} from '@picket/identity'
+import { MOST_REVOCATIONS, type Caller, type Revocation, type RevocationHandlers } from '@picket/rpc'
 import type { Clock, Logger, Watch } from '@picket/runtime'
 import { ControlPlaneError } from '../error.ts'
 import type { Issuer } from '../authorities/issuer.ts'
@@ -9,7 +17,7 @@ import { answer } from '../rpc-answer.ts'
 
 interface RevocationCallDeps {
   readonly revocations: Revocations
-  readonly issuer: Pick<Issuer, 'trustDomain' | 'authorities'>
+  readonly issuer: Pick<Issuer, 'authorities' | 'bundle'>
   readonly sidecars: { connected(): readonly RotatingSidecar[] }
   /** Picket's own: of the control plane, of the operator. */
   readonly own: readonly Watch<X509Svid>[]
@@ -19,18 +27,21 @@ interface RevocationCallDeps {
 
 const PAGE = { usual: 500, largest: 1000 } as const
 const MOST_REASON_CHARACTERS = 1024
-const MOST_REVOCATIONS = 100_000
+/** A list that no sidecar takes any more would be enforced nowhere: the keys that emergencies deny find room too. */
+const MOST_ORDERED = MOST_REVOCATIONS - 1000
 
 /** The operator's calls about the deny-list. */
 export function createRevocationCalls(deps: RevocationCallDeps): RevocationHandlers {
   const { revocations, logger } = deps
 
-  function toMessage({ subject, ...revocation }: StoredRevocation): Revocation {
-    const connected = deps.sidecars.connected()
-    const enforcing = connected.filter((sidecar) => revocations.isIn(sidecar.ackedRevision('revocations'), subject))
-    const { reason, createdAtMs, createdBy, expiresAtMs } = revocation
-    const counts = { acknowledged: enforcing.length, connected: connected.length }
-    return { ...subject, reason, createdAtMs, createdBy, expiresAtMs, ...counts }
+  function toMessages(stored: readonly StoredRevocation[]): readonly Revocation[] {
+    const { length: connected } = deps.sidecars.connected()
+    const holders = countBy(deps.sidecars.connected(), (sidecar) => sidecar.ackedRevision('revocations'))
+    return stored.map(({ subject, reason, createdAtMs, createdBy, expiresAtMs }) => {
+      let acknowledged = 0
+      for (const [revision, number] of holders) if (revocations.isIn(revision, subject)) acknowledged += number
+      return { ...subject, reason, createdAtMs, createdBy, expiresAtMs, acknowledged, connected }
+    })
   }
 
   return {
@@ -41,13 +52,13 @@ export function createRevocationCalls(deps: RevocationCallDeps): RevocationHandl
           checkReason(reason)
           const nowMs = deps.clock.now()
           if (expiresAtMs !== 0 && expiresAtMs <= nowMs) throw invalid('it would have expired already')
-          if (revocations.all().length >= MOST_REVOCATIONS) throw invalid(`there are ${MOST_REVOCATIONS} already`)
+          if (revocations.all().length >= MOST_ORDERED) throw invalid(`there are ${MOST_ORDERED} already`)
           const wayOut = refusalOf(subject, deps)
           if (wayOut !== undefined) throw new ControlPlaneError('ERR_REVOCATION_REFUSED', wayOut)
           const revocation = { subject, reason, createdAtMs: nowMs, createdBy: nameOf(caller), expiresAtMs }
           await revocations.add(revocation)
           logger.warn('revoked', { ...subject, reason, by: nameOf(caller) })
-          return toMessage(revocation)
+          return toMessages([revocation])[0]!
         })(),
       ),
     delete: ({ kind, value }, caller) =>
@@ -57,7 +68,7 @@ export function createRevocationCalls(deps: RevocationCallDeps): RevocationHandl
           const removed = await revocations.remove(subject)
           if (!removed) throw new ControlPlaneError('ERR_REVOCATION_MISSING', 'it is not on the deny-list')
           logger.warn('revocation taken back', { ...subject, by: nameOf(caller) })
-          return toMessage(removed)
+          return toMessages([removed])[0]!
         })(),
       ),
     list: ({ pageSize, pageToken }) =>
@@ -67,31 +78,32 @@ export function createRevocationCalls(deps: RevocationCallDeps): RevocationHandl
           const from = parsePageToken(pageToken)
           const to = from + Math.min(pageSize || PAGE.usual, PAGE.largest)
           const nextPageToken = to < all.length ? String(to) : ''
-          return { revocations: all.slice(from, to).map(toMessage), nextPageToken }
+          return { revocations: toMessages(all.slice(from, to)), nextPageToken }
         }),
       ),
   }
 }
 
 /** Why this may not be revoked, with the way out: nobody could take it back any more, or nothing would work. */
-function refusalOf({ kind, value }: RevocationSubject, deps: RevocationCallDeps): string | undefined {
-  const { trustDomain, authorities } = deps.issuer
+function refusalOf(subject: RevocationSubject, { issuer, own, clock }: RevocationCallDeps): string | undefined {
   const emergency = 'to replace a compromised authority: picket ca rotate --emergency'
-  switch (kind) {
-    case 'spiffe-id': {
-      const isOwn = value === operatorId(trustDomain).uri || value === controlPlaneId(trustDomain).uri
-      return isOwn ? `${value} is Picket's own identity, without which nobody could go on; ${emergency}` : undefined
-    }
-    case 'serial': {
-      const isOwn = deps.own.some((svid) => svid.value.chain[0]!.serialNumber === value)
-      return isOwn ? `the SVID is Picket's own; ${emergency}` : undefined
-    }
-    case 'authority-key': {
-      const found = authorities.value.find(({ keyId }) => keyId === value.toLowerCase())
-      if (!found || found.state === 'old') return undefined
-      return `it is the ${found.state} ${found.kind} authority; ${emergency}`
-    }
-  }
+  const keyId = subject.kind === 'authority-key' ? subject.value.toLowerCase() : undefined
+  const found = issuer.authorities.value.find((authority) => authority.keyId === keyId)
+  if (found && found.state !== 'old') return `it is the ${found.state} ${found.kind} authority; ${emergency}`
+  // As everybody would judge our own SVIDs then: by their IDs, serial numbers, and all authorities above them.
+  const denying = createBundleSource([issuer.bundle.value], createRevocationList([subject]))
+  const isOurs = own.some(({ value: { chain } }) => {
+    const verdict = verifyX509Svid(chain, denying, new Date(clock.now()))
+    return verdict.kind === 'refused' && verdict.code === 'revoked'
+  })
+  return isOurs ? `Picket's own SVIDs would be refused, without which nobody could go on; ${emergency}` : undefined
+}
+
+/** Thousands of sidecars have few revisions between them. */
+function countBy<T>(all: readonly T[], keyOf: (one: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const one of all) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1)
+  return counts
 }
 
 function parseSubject(kind: string, value: string): RevocationSubject {
