@@ -14,7 +14,8 @@ export const WORKLOAD_LIMITS = {
   calls: { perSecond: 2000, burst: 8000 },
   /** Messages on one Envoy's stream. */
   streamMessages: { perSecond: 10, burst: 100 },
-  audiences: 32,
+  /** In one token; an authority makes none for more. */
+  audiences: 16,
   /** As long as a SPIFFE ID may be. */
   audienceBytes: 2048,
   tokenBytes: 64 * 1024,

@@ -53,6 +53,18 @@ test('who asks while a token is on its way waits for that one', async () => {
   assert.equal(asked.length, 1)
 })
 
+test('so many tokens are on their way at one time and no more', async () => {
+  const answer = Promise.withResolvers<IssuedJwtSvid>()
+  const { cache, asked } = setUp(() => answer.promise)
+  const all = Array.from({ length: 1000 }, (_, index) => cache.get(id, [`a${index}`]))
+  await assert.rejects(cache.get(id, ['one more']), { code: 'ERR_RPC_UNAVAILABLE' })
+  const again = cache.get(id, ['a0'])
+  answer.resolve({ token: 't', expiresAtMs: Number.MAX_SAFE_INTEGER })
+  await Promise.all([...all, again])
+  assert.equal(await cache.get(id, ['one more']), 't')
+  assert.equal(asked.length, 1001)
+})
+
 test('while no newer one can be had the old one is given, until it expires', async () => {
   let broken = false
   const clockOf: { clock?: FakeClock } = {}
@@ -72,6 +84,7 @@ test('while no newer one can be had the old one is given, until it expires', asy
 
 const FAILURES = [
   [new RpcError('ERR_RPC_DENIED', 'x'), 'ERR_RPC_DENIED'],
+  [new RpcError('ERR_RPC_INVALID', 'x'), 'ERR_RPC_INVALID'],
   [new RpcError('ERR_RPC_UNIMPLEMENTED', 'x'), 'ERR_RPC_UNIMPLEMENTED'],
   [new RpcError('ERR_RPC_INTERNAL', 'x'), 'ERR_RPC_UNAVAILABLE'],
   [new TypeError('x'), 'ERR_RPC_UNAVAILABLE'],

@@ -15,6 +15,8 @@ interface Held extends IssuedJwtSvid {
 }
 
 const MAX_TOKENS = 1000
+/** Tokens on their way at one time: workloads choose their audiences. */
+const MAX_UNDERWAY = 1000
 const ISSUE_TIMEOUT_MS = 10_000
 
 /**
@@ -71,7 +73,10 @@ export function createJwtSvidCache(
       const key = JSON.stringify([id.uri, ...[...audience].sort()])
       const present = held.get(key)
       if (present && clock.now() < present.renewAtMs) return Promise.resolve(present.token)
-      const renewal = underway.get(key) ?? renew(key, id, audience)
+      const before = underway.get(key)
+      if (before) return before
+      if (underway.size >= MAX_UNDERWAY) return Promise.reject(busy())
+      const renewal = renew(key, id, audience)
       underway.set(key, renewal)
       return renewal
     },
@@ -83,11 +88,17 @@ export function createJwtSvidCache(
   }
 }
 
-/** Of all that can go wrong behind us a workload sees three: not yours, not here, not now (rule 55). */
+function busy(): RpcError {
+  return new RpcError('ERR_RPC_UNAVAILABLE', 'too many JWT-SVIDs are on their way: try again later')
+}
+
+/** Of all that can go wrong behind us a workload sees four: not yours, not so, not here, not now (rule 55). */
 function toCallerError(thrown: unknown): RpcError {
   const code = codeOf(thrown)
   if (code === 'ERR_RPC_DENIED')
     return new RpcError('ERR_RPC_DENIED', 'the control plane denies a JWT-SVID', { cause: thrown })
+  if (code === 'ERR_RPC_INVALID')
+    return new RpcError('ERR_RPC_INVALID', 'the control plane makes no JWT-SVID for this audience', { cause: thrown })
   if (code === 'ERR_RPC_UNIMPLEMENTED') return thrown as RpcError
   return new RpcError('ERR_RPC_UNAVAILABLE', 'no JWT-SVID can be had now: try again later', { cause: thrown })
 }
