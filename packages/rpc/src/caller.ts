@@ -41,7 +41,7 @@ const CALLERS = {
   'Federation/RefreshRelationship': 'operator',
 } as const satisfies Record<Method, CallerRole>
 
-export type CallerRole = 'anyone' | 'workload' | 'operator' | 'control-plane'
+type CallerRole = 'anyone' | 'workload' | 'operator'
 
 /** Who makes a call, as its TLS connection proves it. */
 export interface Caller {
@@ -89,7 +89,5 @@ function isInRole(role: Exclude<CallerRole, 'anyone'>, id: SpiffeId, trustDomain
       return id.trustDomain.name === trustDomain.name && !isReservedId(id)
     case 'operator':
       return id.uri === operatorId(trustDomain).uri
-    case 'control-plane':
-      return id.uri === controlPlaneId(trustDomain).uri
   }
 }

@@ -28,9 +28,9 @@ class FakeSocket extends EventEmitter {
 
 const asSocket = (socket: FakeSocket): TLSSocket => socket as unknown as TLSSocket
 
-function createPeer(): VerifiedPeer {
+function createPeer(path = '/payments'): VerifiedPeer {
   const authority = createTestAuthority('bank.test')
-  const chain = authority.issueSvid('/payments').chain.map(({ der }) => der)
+  const chain = authority.issueSvid(path).chain.map(({ der }) => der)
   const peer = verifyChain(chain, authority.bundles, new Date())
   assert.ok(peer.kind === 'verified')
   return peer
@@ -69,6 +69,19 @@ suite('the registry of connections', () => {
     await clock.advance(LIMITS.anonymousLifeMs)
     assert.ok(sockets.every(({ destroyed }) => destroyed) && !known.destroyed)
     assert.ok(registry.enter(asSocket(new FakeSocket(60_002)), undefined))
+  })
+
+  test('takes only so many of one identity, so that there is room for the others', () => {
+    const registry = createPeerRegistry({ clock: new FakeClock(), logger: silentLogger })
+    const [peer, other] = [createPeer(), createPeer('/ledger')]
+    const sockets = Array.from({ length: LIMITS.connectionsPerIdentity }, (_, port) => new FakeSocket(port))
+    assert.ok(sockets.every((socket) => registry.enter(asSocket(socket), peer)))
+    const oneMore = new FakeSocket(60_000)
+    assert.equal(registry.enter(asSocket(oneMore), peer), false)
+    assert.ok(oneMore.destroyed)
+    assert.ok(registry.enter(asSocket(new FakeSocket(60_001)), other))
+    sockets[0]!.destroy()
+    assert.ok(registry.enter(asSocket(new FakeSocket(60_002)), peer))
   })
 
   test('tells when the last connection has closed', async () => {

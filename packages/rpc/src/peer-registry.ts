@@ -5,7 +5,7 @@ import { createDrain, type Clock, type Logger } from '@picket/runtime'
 import { LIMITS } from './limits.ts'
 
 export interface PeerRegistry {
-  /** False: one connection without a certificate too many; it has been closed. */
+  /** False: one connection of this identity, or without a certificate, too many; it has been closed. */
   enter(socket: TLSSocket, peer: VerifiedPeer | undefined): boolean
   readonly peerOf: (remote: string) => VerifiedPeer | undefined
   /** Ends the connections whose peer would not be let in any more; from now on nobody is behind them. */
@@ -21,23 +21,27 @@ export interface PeerRegistry {
 export function createPeerRegistry({ clock, logger }: { clock: Clock; logger: Logger }): PeerRegistry {
   const connections = new Map<string, { readonly socket: TLSSocket; readonly peer: VerifiedPeer | undefined }>()
   const open = createDrain()
-  let anonymous = 0
+  /** By SPIFFE ID; '' = without a certificate. */
+  const numbers = new Map<string, number>()
+  const numberOf = (id: string): number => numbers.get(id) ?? 0
   return {
     enter(socket, peer) {
       const remote = `${socket.remoteAddress}:${socket.remotePort}`
-      if (!peer && anonymous >= LIMITS.anonymousConnections) {
-        logger.warn('too many connections without a certificate', { remote })
+      const id = peer?.id.uri ?? ''
+      if (numberOf(id) >= (peer ? LIMITS.connectionsPerIdentity : LIMITS.anonymousConnections)) {
+        logger.warn('too many connections of one caller', { remote, caller: peer ? id : 'without a certificate' })
         socket.destroy()
         return false
       }
-      if (!peer) anonymous += 1
+      numbers.set(id, numberOf(id) + 1)
       const life = peer ? undefined : clock.after(LIMITS.anonymousLifeMs, () => socket.destroy())
       connections.set(remote, { socket, peer })
       const ticket = open.enter()
       socket.once('close', () => {
         ticket[Symbol.dispose]()
         life?.[Symbol.dispose]()
-        if (!peer) anonymous -= 1
+        if (numberOf(id) > 1) numbers.set(id, numberOf(id) - 1)
+        else numbers.delete(id)
         if (connections.get(remote)?.socket === socket) connections.delete(remote)
       })
       return true
