@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { parseSpiffeId, parseTrustDomain } from '@picket/identity'
-import type { EntryDraft } from '@picket/rpc'
+import { MOST_IDENTITIES, type EntryDraft } from '@picket/rpc'
 import { systemRandom } from '@picket/runtime'
 import { createRecordingLogger, FakeClock } from '@picket/runtime/testing'
 import type { Attested } from '../attestors/attestor.ts'
@@ -63,6 +63,22 @@ suite('what facts entitle to', () => {
       assert.deepEqual(await enroll(facts), ['/payments', '/any', '/other'])
       assert.deepEqual(await enroll(facts, '/other'), ['/other', '/payments', '/any'])
       assert.deepEqual(await enroll(facts, '/nobody'), ['requested-id'])
+    }))
+
+  test('is no more than a sidecar takes: the entry that is one too many is told', () =>
+    inRegistry(async ({ store, clock, entries, enrollment }) => {
+      const usual = { selectors: ['zone:core'], ttlSeconds: 0, dnsNames: [], hint: '', federatesWith: [], service: '' }
+      const changes = Array.from({ length: MOST_IDENTITIES + 1 }, (_, at) => {
+        return { kind: 'create', draft: { ...usual, spiffeId: `spiffe://bank.test/x${at}` } } as const
+      })
+      await entries.apply({ changes, expectedRevision: 0 }, 'operator')
+      const facts = ['zone:core']
+      assert.equal((await enrollment.identitiesOf({ facts })).length, MOST_IDENTITIES)
+      const question = { spiffeId: '', facts }
+      const deps = { store, clock, denials: createDenials(), trustDomain: TRUST_DOMAIN }
+      const { entitled, near } = await explainIdentity(deps, question)
+      assert.equal(entitled.length, MOST_IDENTITIES)
+      assert.match(near[0]!.problem, /1000 entries/)
     }))
 
   test('is for local processes alone where the entry says so, and then never who the sidecar itself is', () =>

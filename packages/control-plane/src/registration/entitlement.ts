@@ -1,5 +1,5 @@
 import { parseSpiffeId, type SpiffeId, type TrustDomain } from '@picket/identity'
-import { isReservedId, isServiceName, type NearMiss } from '@picket/rpc'
+import { isReservedId, isServiceName, MOST_IDENTITIES, type NearMiss } from '@picket/rpc'
 import { messageOf } from '@picket/runtime'
 import type { EntryStore } from './entries.ts'
 import { expandTemplate, problem, type TemplateProblem } from './entry-template.ts'
@@ -46,7 +46,10 @@ export async function findEntitlement(
     }
     const identity = toIdentity(entry)
     const key = JSON.stringify([entry.spiffeId.uri, identity.selectors])
-    if (!identities.has(key)) identities.set(key, identity)
+    if (identities.has(key)) continue
+    // A sidecar refuses a longer list as a whole, and would go on with the one before for ever.
+    if (identities.size < MOST_IDENTITIES) identities.set(key, identity)
+    else problems.push(toNearMiss(stored, facts, `${MOST_IDENTITIES} entries give these facts an identity already`))
   }
   return { identities: [...identities.values()], problems }
 
