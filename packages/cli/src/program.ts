@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Command, Help, Option } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import type { CliContext } from './context.ts'
 import { createOutput, type Output, type OutputOptions } from './output.ts'
@@ -26,7 +26,7 @@ export function createRootCommand({ stdout, stderr }: CliContext): Command {
     .option('-v, --verbose', 'log what happens inside')
     .option('--debug', 'show what caused an error (env PICKET_DEBUG=1)')
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
@@ -34,6 +34,12 @@ export function createRootCommand({ stdout, stderr }: CliContext): Command {
       getOutHelpWidth: () => stdout.columns ?? 100,
       getErrHelpWidth: () => stderr.columns ?? 100,
     })
+}
+
+/** That something is off, or empty, unless it is given needs no words. */
+function optionDescription(option: Option): string {
+  const isNothing = option.defaultValue === false || option.defaultValue === ''
+  return isNothing ? option.description : new Help().optionDescription(option)
 }
 
 /** Ends the help of a command with lines that can be typed as they are. */

@@ -42,9 +42,13 @@ const PASSING = new Set([
 
 export function configureRotate(command: Command, context: CliContext): void {
   const algorithms = KEY_ALGORITHMS.join(', ')
-  addKindFlags(command)
+  addKindFlags(command, 'both')
     .description('replace the authorities step by step, each step when the mesh is ready for it; follows to the end')
-    .option('--algorithm <NAME>', `key of the new x509 authority: ${algorithms}`, usage(parseKeyAlgorithm))
+    .option(
+      '--algorithm <NAME>',
+      `key of the new x509 authority, which alone is replaced then: ${algorithms}`,
+      usage(parseKeyAlgorithm),
+    )
     .option('--svid-algorithm <NAME>', "workloads' keys (default: as --algorithm)", usage(parseKeyAlgorithm))
     .option('--emergency', 'a key is compromised: wait 30s at most for each step, then deny the old authority')
     .option('--keep-old', 'do not retire the old authority: it runs out by itself')

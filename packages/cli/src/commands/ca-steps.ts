@@ -23,10 +23,11 @@ export function configureAuthoritySteps(command: Command, context: CliContext): 
 }
 
 /** `--x509` or `--jwt`. */
-export function addKindFlags(command: Command): Command {
+export function addKindFlags(command: Command, usual: 'x509' | 'both' = 'x509'): Command {
+  const note = usual === 'both' ? ' alone (default: both)' : ' (default)'
   return command
-    .addOption(new Option('--x509', 'the authority of certificates').conflicts('jwt'))
-    .addOption(new Option('--jwt', 'the authority of tokens'))
+    .addOption(new Option('--x509', `the authority of certificates${note}`).conflicts('jwt'))
+    .addOption(new Option('--jwt', `the authority of tokens${usual === 'both' ? ' alone' : ''}`))
 }
 
 function configureStatus(command: Command, context: CliContext): void {

@@ -61,6 +61,7 @@ export function configureCa(command: Command, context: CliContext): void {
   configureShow(command.command('show'), context)
   configureAuthoritySteps(command, context)
   configureRotate(command.command('rotate'), context)
+  examples(command, 'picket ca init --trust-domain bank.test', 'picket ca status', 'picket ca rotate --dry-run')
 }
 
 function configureInit(command: Command, context: CliContext): void {

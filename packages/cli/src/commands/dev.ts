@@ -14,7 +14,7 @@ import {
   type TrustDomain,
 } from '@picket/identity'
 import { generateSealKeyText, parseDuration, parseSealKey, writeFileAtomic } from '@picket/runtime'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { usage, usageList } from '../arguments.ts'
 import type { CliContext } from '../context.ts'
 import { examples, outputOf } from '../program.ts'
@@ -35,7 +35,9 @@ export function configureDev(command: Command, context: CliContext): void {
     .argument('[SERVICE...]', `besides ${BANK.join(', ')}`, usageList(parseServiceName))
     .option('--trust-domain <NAME>', 'trust domain of all of them (default bank.test)', usage(parseTrustDomain))
     .option('--directory <DIR>', 'where the folders go', 'certs-dev')
-    .option('--ttl <DURATION>', 'how long they last (default 24h)', usage(parseDuration), 86_400_000)
+    .addOption(
+      new Option('--ttl <DURATION>', 'how long they last').argParser(usage(parseDuration)).default(86_400_000, '24h'),
+    )
     .action(async (named: readonly string[] | undefined, options: CertsOptions, self: Command) => {
       const services = [...new Set([...BANK, ...(named ?? [])])]
       const trustDomain = options.trustDomain ?? parseTrustDomain('bank.test')

@@ -32,6 +32,7 @@ export function configureExplain(command: Command, context: CliContext): void {
         output.note('nothing is known: no entry comes near, and nobody was refused since the control plane started')
       }
     })
+  examples(command, 'picket explain no-identity --for spiffe://bank.test/payments')
   examples(
     addOperatorFlags(noIdentity),
     'picket explain no-identity',

@@ -20,6 +20,7 @@ export function configureFederation(command: Command, context: CliContext): void
   configureShow(command.command('show'), context)
   configureRefresh(command.command('refresh'), context)
   configureDelete(command.command('delete'), context)
+  examples(command, 'picket federation list', 'picket federation set --help')
 }
 
 interface SetOptions {

@@ -47,6 +47,12 @@ test('the examples of each command use only flags that it has', () => {
   }
 })
 
+test('no help says that what is off or empty is so by default, nor counts milliseconds', () => {
+  for (const command of withDescendants(program)) {
+    assert.doesNotMatch(helpOf(command), /\(default: (?:false|""|\d{4,})\)/, pathOf(command))
+  }
+})
+
 test('the root help lists every noun but the hidden ones, without loading any', async () => {
   const bare = await createProgram(context, ['--help'])
   const help = helpOf(bare)

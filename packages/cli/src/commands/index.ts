@@ -79,7 +79,7 @@ export const COMMANDS = {
     load: async () => (await import('./bundle.ts')).configureBundle,
   },
   federation: {
-    summary: 'fetch the bundles of other trust domains, so that their workloads can be told',
+    summary: 'fetch the bundles of other trust domains, so that their workloads are recognised',
     load: async () => (await import('./federation.ts')).configureFederation,
   },
   status: {

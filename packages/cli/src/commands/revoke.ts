@@ -33,7 +33,11 @@ export function configureRevoke(command: Command, context: CliContext): void {
   addSubject(command)
     .option('--reason <TEXT>', 'why, for whoever looks at the list', '')
     .option('--expires <DURATION>', 'take it off the list after this long', usage(parseTtlSeconds))
-    .option('--wait <DURATION>', 'how long to wait until every sidecar enforces it', usage(parseDuration), 5000)
+    .addOption(
+      new Option('--wait <DURATION>', 'how long to wait until every sidecar enforces it')
+        .argParser(usage(parseDuration))
+        .default(5000, '5s'),
+    )
     .addOption(new Option('--list', 'show what is revoked').conflicts(['serial', 'authority']))
     .action(async (id: string | undefined, options: RevokeOptions, self: Command) => {
       if (options.list && id === undefined) return listAll(self, context)
