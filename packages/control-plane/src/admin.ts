@@ -1,7 +1,7 @@
 import type { AdminHandlers, Caller, Entry, Status } from '@picket/rpc'
 import type { Logger } from '@picket/runtime'
 import type { Entries } from './registration/entries.ts'
-import type { JoinTokens } from './registration/join-tokens.ts'
+import type { JoinTokens } from './attestors/join-tokens.ts'
 import type { Policies } from './policies.ts'
 import type { Registry } from './registration/registry.ts'
 import { answer } from './rpc-answer.ts'

@@ -1,6 +1,6 @@
 export { startControlPlane, type ControlPlane, type ControlPlaneDeps } from './control-plane.ts'
 export { parseEntryDraft } from './registration/entry-draft.ts'
 export { ControlPlaneError, type ControlPlaneErrorCode } from './error.ts'
-export type { Issuer } from './authorities/issuer.ts'
+export type { Issuer } from './issuer.ts'
 export type { ParsedDraft } from './registration/registration-entry.ts'
 export { controlPlaneSettings, type ControlPlaneSettings } from './settings.ts'

@@ -4,7 +4,7 @@ import type { Status } from '@picket/rpc'
 import type { Watch } from '@picket/runtime'
 import type { EntryStore } from './registration/entries.ts'
 import type { SvidStore } from './registration/certificates.ts'
-import type { Issuer } from './authorities/issuer.ts'
+import type { Issuer } from './issuer.ts'
 import type { Policies } from './policies.ts'
 import type { SyncHub } from './sync/sync.ts'
 

@@ -14,7 +14,7 @@ import { createTestAuthority } from '@picket/identity/testing'
 import { toSignedChallenge } from '@picket/rpc'
 import { systemRandom } from '@picket/runtime'
 import { FakeClock } from '@picket/runtime/testing'
-import type { Attestation } from '../registration/enrollment.ts'
+import type { Attestation } from './attestation.ts'
 import { createChallenges, type Challenges } from './challenge.ts'
 import { createExpiredSvidAttestor } from './expired-svid.ts'
 

@@ -1,7 +1,7 @@
 import { verifyX509Svid, type BundleSource } from '@picket/identity'
 import type { SignedChallenge } from '@picket/rpc'
 import { formatDuration, type Clock } from '@picket/runtime'
-import type { Attestation, AttestationStore } from '../registration/enrollment.ts'
+import type { Attestation, AttestationStore } from './attestation.ts'
 import { deny, type Attested, type EvidenceDenial, type EvidenceKind } from './attestor.ts'
 import type { Challenges } from './challenge.ts'
 import { readSignedChallenge } from './signed-challenge.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { JoinTokens } from '../registration/join-tokens.ts'
+import type { JoinTokens } from './join-tokens.ts'
 import { deny, type Attestor } from './attestor.ts'
 
 /** A join token proves what its maker wrote into it. It is bound to the first key that uses it. */

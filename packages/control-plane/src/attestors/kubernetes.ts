@@ -1,5 +1,5 @@
 import { RpcError } from '@picket/rpc'
-import { toFact } from '../registration/selectors.ts'
+import { toFact } from './selectors.ts'
 import { deny, type Attestor } from './attestor.ts'
 import { toObject, type TokenReviews } from './token-review.ts'
 

@@ -13,7 +13,7 @@ import { createAuthorityCalls } from './authorities.ts'
 import { toUpstreamFiles, upstreamEndsAtMs } from './authorities-upstream.ts'
 import type { SvidStore } from '../registration/certificates.ts'
 import type { EndpointStore } from '../sync/endpoints.ts'
-import type { Issuer } from './issuer.ts'
+import type { Issuer } from '../issuer.ts'
 import {
   authorityKeySubject,
   createRevocations,

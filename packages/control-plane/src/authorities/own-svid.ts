@@ -17,8 +17,8 @@ import {
   type Tasks,
   type Watch,
 } from '@picket/runtime'
-import type { Issuer } from './issuer.ts'
-import { createWakeUp } from './wake-up.ts'
+import type { Issuer } from '../issuer.ts'
+import { createWakeUp } from '../wake-up.ts'
 
 export interface OwnSvidDeps {
   readonly issuer: Issuer

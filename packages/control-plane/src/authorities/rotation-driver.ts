@@ -20,7 +20,7 @@ import { measureRotation } from './rotation-metrics.ts'
 import { createProgress, idleProgress } from './rotation-progress.ts'
 import { nextScheduledAct } from './rotation-schedule.ts'
 import { nextRotationStep, type RotationFacts } from './rotation-step.ts'
-import { createWakeUp } from './wake-up.ts'
+import { createWakeUp } from '../wake-up.ts'
 
 /** What a rotation needs of the certificate authority. */
 export type RotatableAuthority = Pick<

@@ -9,7 +9,7 @@ import {
 } from '@picket/identity'
 import type { Resource } from '@picket/rpc'
 import { createWatch, messageOf, writeFileAtomic, type Logger, type Watch } from '@picket/runtime'
-import { createResource } from '../sync/revision.ts'
+import { createResource } from '../resource.ts'
 
 /** The trust domain's bundle in the forms that its readers want: a verifier's, a sidecar's. */
 export interface TrustBundles {

@@ -15,7 +15,7 @@ import type { Attestors } from '../attestors/attestors.ts'
 import type { EvidenceDenial } from '../attestors/attestor.ts'
 import type { Denials } from './denials.ts'
 import type { Enrollment, EnrollmentDenial, EnrollmentService } from './enrollment.ts'
-import type { Issuer } from '../authorities/issuer.ts'
+import type { Issuer } from '../issuer.ts'
 import type { RegistrationEntry } from './registration-entry.ts'
 import { answer } from '../rpc-answer.ts'
 

@@ -17,7 +17,7 @@ import type { EvidenceDenial } from '../attestors/attestor.ts'
 import { createJoinTokenAttestor } from '../attestors/join-token.ts'
 import { createEnrollment, type Enrollment, type EnrollmentDenial, type EnrollmentService } from './enrollment.ts'
 import { createEntries, type Entries } from './entries.ts'
-import { createJoinTokens, type JoinTokens } from './join-tokens.ts'
+import { createJoinTokens, type JoinTokens } from '../attestors/join-tokens.ts'
 import type { Store } from '../store/store.ts'
 import { openTestStore } from '../testing.ts'
 

@@ -1,7 +1,8 @@
 import type { SpiffeId, TrustDomain } from '@picket/identity'
 import type { NearMiss } from '@picket/rpc'
 import type { Clock, Random } from '@picket/runtime'
-import type { Attested, EvidenceDenialReason, EvidenceKind } from '../attestors/attestor.ts'
+import type { Attestation, AttestationStore } from '../attestors/attestation.ts'
+import type { Attested, EvidenceDenialReason } from '../attestors/attestor.ts'
 import {
   findEntitlement,
   toNearMiss,
@@ -10,35 +11,6 @@ import {
   type EntitlementStore,
 } from './entitlement.ts'
 import type { RegistrationEntry } from './registration-entry.ts'
-
-/**
- * From proof to identity: attested facts → the registration entries that they match. The facts are remembered with the SVID
- * that they led to and handed on from each SVID to the next, so that every renewal asks the entries again with what this
- * very sidecar has proved, and not with what another sidecar of the same SPIFFE ID has.
- */
-export interface Attestation {
-  readonly id: string
-  readonly evidence: EvidenceKind
-  /** Who it was, for the record. */
-  readonly subject: string
-  readonly facts: readonly string[]
-}
-
-export interface AttestationStore {
-  /**
-   * Marks the token used by this key and keeps the attestation, in one transaction. Resolves with the attestation that the
-   * token led to: an earlier one when the same key comes again within the token's life; undefined when it is not there to be
-   * used.
-   */
-  redeemToken(
-    token: NonNullable<Attested['token']>,
-    attestation: Attestation,
-    nowMs: number,
-  ): Promise<string | undefined>
-  saveAttestation(attestation: Attestation, nowMs: number): Promise<void>
-  /** What was proved by whoever holds the SVID with this serial number and ID. */
-  findAttestation(serialNumber: string, spiffeId: string): Promise<Attestation | undefined>
-}
 
 /** An expected no: a value, with the reason for the record and the words for the caller. */
 export interface EnrollmentDenial {
@@ -61,6 +33,7 @@ export interface Enrollment {
   readonly identities: readonly EntitledIdentity[]
 }
 
+/** From proof to identity: attested facts → the registration entries that they match. */
 export interface EnrollmentService {
   /** Takes evidence that holds: what is good once is used when the result is an enrollment. */
   enroll(attested: Attested, requestedId: SpiffeId | undefined): Promise<Enrollment | EnrollmentDenial>

@@ -4,7 +4,7 @@ import { messageOf } from '@picket/runtime'
 import type { EntryStore } from './entries.ts'
 import { expandTemplate, problem, type TemplateProblem } from './entry-template.ts'
 import type { RegistrationEntry, StoredEntry } from './registration-entry.ts'
-import { isLocalSelector } from './selectors.ts'
+import { isLocalSelector } from '../attestors/selectors.ts'
 
 /** One SPIFFE ID that an attestation gives, and what goes with it. */
 export interface EntitledIdentity {
@@ -62,7 +62,7 @@ export async function findEntitlement(
 }
 
 /** The entry for these facts, its templates filled. */
-export function resolveEntry(
+function resolveEntry(
   stored: StoredEntry,
   trustDomain: TrustDomain,
   facts: readonly string[],

@@ -13,8 +13,6 @@ import { parseEntryDraft } from './entry-draft.ts'
 import { ControlPlaneError } from '../error.ts'
 import type { ParsedDraft, StoredEntry } from './registration-entry.ts'
 
-export type { RegistrationEntry } from './registration-entry.ts'
-
 export type EntryWrite =
   | { readonly kind: 'create'; readonly id: string; readonly draft: ParsedDraft }
   | { readonly kind: 'update'; readonly id: string; readonly draft: ParsedDraft }

@@ -4,7 +4,7 @@ import { messageOf } from '@picket/runtime'
 import { fillAlike, parseTemplate, type Template } from './entry-template.ts'
 import { ControlPlaneError } from '../error.ts'
 import type { ParsedDraft } from './registration-entry.ts'
-import { parseSelectors } from './selectors.ts'
+import { parseSelectors } from '../attestors/selectors.ts'
 
 const TTL_SECONDS = { least: 5, most: 24 * 3600 } as const
 const MOST_DNS_NAMES = 16

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test'
 import { parseSpiffeId } from '@picket/identity'
 import fc from 'fast-check'
 import { couldBecome, expandTemplate, parseTemplate } from './entry-template.ts'
-import { toFact } from './selectors.ts'
+import { toFact } from '../attestors/selectors.ts'
 
 const ID = 'spiffe://bank.test/ns/{k8s.ns}/sa/{k8s.sa}'
 

@@ -5,7 +5,7 @@ import type { Denials } from './denials.ts'
 import { findEntitlement, toNearMiss, type EntitlementStore } from './entitlement.ts'
 import { couldBecome } from './entry-template.ts'
 import { ControlPlaneError } from '../error.ts'
-import { parseFacts } from './selectors.ts'
+import { parseFacts } from '../attestors/selectors.ts'
 
 export interface ExplanationDeps {
   readonly store: EntitlementStore

@@ -1,6 +1,7 @@
 import type { BundleSource, SpiffeId, TrustDomain } from '@picket/identity'
 import type { ChallengeResponse, ExplainIdentityRequest, ExplainIdentityResponse } from '@picket/rpc'
 import type { Clock, Logger, Metrics, Random } from '@picket/runtime'
+import type { AttestationStore } from '../attestors/attestation.ts'
 import { createChallenges } from '../attestors/challenge.ts'
 import { openAttestors, type AttestorSettings } from '../attestors/open-attestors.ts'
 import {
@@ -8,13 +9,14 @@ import {
   type Certificates,
   type CertificatesDeps,
   type CertificatesOptions,
+  type SvidStore,
 } from './certificates.ts'
 import { createDenials } from './denials.ts'
 import { createEnrollment, type EnrollmentService } from './enrollment.ts'
-import { createEntries, type Entries } from './entries.ts'
+import type { EntitlementStore } from './entitlement.ts'
+import { createEntries, type Entries, type EntryStore } from './entries.ts'
 import { explainIdentity } from './explanation.ts'
-import { createJoinTokens, type JoinTokens } from './join-tokens.ts'
-import type { Store } from '../store/store.ts'
+import { createJoinTokens, type JoinTokens, type TokenStore } from '../attestors/join-tokens.ts'
 
 /** Who may be who: entries, evidence, and the certificates that come of both. */
 export interface Registry {
@@ -31,7 +33,7 @@ export interface RegistryDeps extends Pick<CertificatesDeps, 'issuer' | 'trustBu
   readonly random: Random
   readonly logger: Logger
   readonly metrics: Metrics
-  readonly store: Store
+  readonly store: EntryStore & EntitlementStore & AttestationStore & TokenStore & SvidStore
   readonly trustDomain: TrustDomain
   /** Bundle and deny-list as they are now. */
   readonly bundles: () => BundleSource

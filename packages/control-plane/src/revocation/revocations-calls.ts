@@ -10,15 +10,14 @@ import {
 import { MOST_REVOCATIONS, type Caller, type Revocation, type RevocationHandlers } from '@picket/rpc'
 import type { Clock, Logger, Watch } from '@picket/runtime'
 import { ControlPlaneError } from '../error.ts'
-import type { Issuer } from '../authorities/issuer.ts'
+import type { Issuer } from '../issuer.ts'
 import type { Revocations, StoredRevocation } from './revocations.ts'
-import type { RotatingSidecar } from '../authorities/rotation-facts.ts'
 import { answer } from '../rpc-answer.ts'
 
 interface RevocationCallDeps {
   readonly revocations: Revocations
   readonly issuer: Pick<Issuer, 'authorities' | 'bundle'>
-  readonly sidecars: { connected(): readonly RotatingSidecar[] }
+  readonly sidecars: { connected(): readonly { ackedRevision(kind: 'revocations'): string }[] }
   /** Picket's own: of the control plane, of the operator. */
   readonly own: readonly Watch<X509Svid>[]
   readonly clock: Pick<Clock, 'now'>

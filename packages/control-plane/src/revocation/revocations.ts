@@ -15,9 +15,9 @@ import {
   type Tasks,
   type Watch,
 } from '@picket/runtime'
-import type { Issuer } from '../authorities/issuer.ts'
-import { createResource } from '../sync/revision.ts'
-import { createWakeUp, type WakeUp } from '../authorities/wake-up.ts'
+import type { Issuer } from '../issuer.ts'
+import { createResource } from '../resource.ts'
+import { createWakeUp, type WakeUp } from '../wake-up.ts'
 
 /** Who or what is refused although its certificates are good, and why. */
 export interface StoredRevocation {

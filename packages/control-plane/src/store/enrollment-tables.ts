@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EvidenceKind } from '../attestors/attestor.ts'
 import type { IssuedSvid, SvidStore } from '../registration/certificates.ts'
-import type { Attestation, AttestationStore } from '../registration/enrollment.ts'
+import type { Attestation, AttestationStore } from '../attestors/attestation.ts'
 import type { EntitlementStore } from '../registration/entitlement.ts'
 import { ControlPlaneError } from '../error.ts'
-import type { StoredToken, TokenStore } from '../registration/join-tokens.ts'
+import type { StoredToken, TokenStore } from '../attestors/join-tokens.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { inTransaction } from './transaction.ts'
 

@@ -3,7 +3,7 @@ import type { EntryChanged, EntryStore, EntryWrite } from '../registration/entri
 import { parseTemplate } from '../registration/entry-template.ts'
 import { ControlPlaneError } from '../error.ts'
 import type { ParsedDraft, StoredEntry } from '../registration/registration-entry.ts'
-import { isLocalSelector } from '../registration/selectors.ts'
+import { isLocalSelector } from '../attestors/selectors.ts'
 import { inTransaction } from './transaction.ts'
 
 interface Row {

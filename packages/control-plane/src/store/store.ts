@@ -1,10 +1,10 @@
 import type { SvidStore } from '../registration/certificates.ts'
 import type { EndpointStore } from '../sync/endpoints.ts'
-import type { AttestationStore } from '../registration/enrollment.ts'
+import type { AttestationStore } from '../attestors/attestation.ts'
 import type { EntitlementStore } from '../registration/entitlement.ts'
 import type { EntryStore } from '../registration/entries.ts'
 import type { RelationshipStore } from '../federation/federation-member.ts'
-import type { TokenStore } from '../registration/join-tokens.ts'
+import type { TokenStore } from '../attestors/join-tokens.ts'
 import type { PolicyRevisionStore } from '../policies.ts'
 import type { RevocationStore } from '../revocation/revocations.ts'
 

@@ -1,7 +1,7 @@
 import { parseSpiffeId } from '@picket/identity'
 import { encodeEndpoints, type Resource, type ServiceEndpoints } from '@picket/rpc'
 import { createWatch, messageOf, parseHostPort, type Clock, type Logger, type Watch } from '@picket/runtime'
-import { createResource } from './revision.ts'
+import { createResource } from '../resource.ts'
 
 /**
  * Where services are reached: what connected sidecars advertise. A sidecar that is gone leaves the list after a short

@@ -15,7 +15,7 @@ import {
 } from '@picket/rpc'
 import { createWatch } from '@picket/runtime'
 import type { RegistrationEntry } from '../registration/registration-entry.ts'
-import { createResource } from './revision.ts'
+import { createResource } from '../resource.ts'
 import { createSyncConnection } from './sync-connection.ts'
 import { createSyncResources, type Standing } from './sync-resources.ts'
 

@@ -4,7 +4,7 @@ import { encodeIdentities, encodeServiceConfig, type Resource } from '@picket/rp
 import type { Watch } from '@picket/runtime'
 import type { EntitledIdentity } from '../registration/entitlement.ts'
 import type { RegistrationEntry } from '../registration/registration-entry.ts'
-import { createResource } from './revision.ts'
+import { createResource } from '../resource.ts'
 import { createTransfers, type Transfers } from './sync-deltas.ts'
 
 /** What a sidecar is entitled to, as the entries say now. */

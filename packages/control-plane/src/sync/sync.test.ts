@@ -6,7 +6,7 @@ import { replaceBundleData } from '@picket/policy'
 import { readShippedBundle } from '@picket/policy/testing'
 import { CHUNK_BYTES, parseEndpoints, parseServiceConfig, RESOURCE_KINDS } from '@picket/rpc'
 import { formatHostPort } from '@picket/runtime'
-import { createResource } from './revision.ts'
+import { createResource } from '../resource.ts'
 import { connectSidecar, eventually, startTestControlPlane, TRUST_DOMAIN } from '../testing.ts'
 
 const shipped = await readShippedBundle()
