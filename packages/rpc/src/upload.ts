@@ -8,7 +8,7 @@ import { RpcError } from './rpc-error.ts'
 type Pieces<M extends UploadMethod> = AsyncIterable<Read<Wire<M>['requestRead']>>
 
 /** Changes to a message, and in all: what a plan of 100 000 entries takes is still applied in one transaction. */
-export const CHANGES_PER_MESSAGE = 500
+const CHANGES_PER_MESSAGE = 500
 const MOST_CHANGES = 100_000
 
 /** A policy bundle from its pieces. Throws `ERR_RPC_INVALID` as soon as it is too large. */

@@ -4,9 +4,9 @@ import type { SecretState } from './messages.ts'
 import { encodeAuthorities, encodeCertificate, encodeSpiffeAuthorities, type EncodedSecret } from './secret-codec.ts'
 
 /** The names that SPIRE gave: the default identity, the own trust domain's authorities, those of all trust domains. */
-export const DEFAULT_SVID = 'default'
-export const DEFAULT_BUNDLE = 'ROOTCA'
-export const ALL_BUNDLES = 'ALL'
+const DEFAULT_SVID = 'default'
+const DEFAULT_BUNDLE = 'ROOTCA'
+const ALL_BUNDLES = 'ALL'
 
 /** What the Envoy at the other end can do. */
 export interface SecretDialect {
