@@ -1,5 +1,5 @@
 import { RpcError, type Hello, type Report, type SyncRequestMessage, type SyncServerStream } from '@picket/rpc'
-import { parseHostPort, type Logger } from '@picket/runtime'
+import { parseHostPort, type Clock, type Logger } from '@picket/runtime'
 import type { Enrollment, EnrollmentService } from '../registration/enrollment.ts'
 import { ControlPlaneError } from '../error.ts'
 import { toRpcError } from '../rpc-answer.ts'
@@ -9,8 +9,12 @@ import type { Standing } from './sync-resources.ts'
 
 export interface StreamDeps {
   readonly enrollment: Pick<EnrollmentService, 'confirm'>
+  readonly clock: Pick<Clock, 'after'>
   readonly logger: Logger
 }
+
+/** A stream on which nobody says who it is ends. */
+const HELLO_WITHIN_MS = 10_000
 
 /** What becomes of a stream once it is a sidecar's. */
 export interface StreamOwner {
@@ -23,7 +27,7 @@ export interface StreamOwner {
 /** From the first message on: Hello, the entries' word on it, then the connection's own business. */
 export function openStream(
   stream: SyncServerStream,
-  { enrollment, logger }: StreamDeps,
+  { enrollment, clock, logger }: StreamDeps,
   identity: SyncIdentity,
   owner: StreamOwner,
 ): void {
@@ -31,6 +35,9 @@ export function openStream(
   let greeted = false
   let early: Report | undefined
   let open = true
+  const patience = clock.after(HELLO_WITHIN_MS, () => {
+    stream.end(new RpcError('ERR_RPC_DEADLINE', 'a stream begins with a Hello, and none came'))
+  })
 
   async function greet(hello: Hello): Promise<void> {
     checkHello(hello, owner.sidecars, identity)
@@ -50,10 +57,12 @@ export function openStream(
     if (greeted && message.kind !== 'hello') return // about something that was not sent
     if (greeted || message.kind !== 'hello') throw new RpcError('ERR_RPC_INVALID', 'a stream begins with one Hello')
     greeted = true
+    patience[Symbol.dispose]()
     greet(message).catch((thrown: unknown) => stream.end(toRpcError(thrown) as Error))
   })
   stream.onEnd(() => {
     open = false
+    patience[Symbol.dispose]()
     if (connection) owner.finish(connection)
   })
 }
