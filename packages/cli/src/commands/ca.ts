@@ -29,7 +29,7 @@ const dataDirSetting = {
   dataDir: { parse: String, default: 'picket-data', placeholder: 'DIR', doc: "the control plane's data folder" },
 } as const satisfies SettingsTable
 
-export const caInitSettings = {
+const caInitSettings = {
   trustDomain: { parse: parseTrustDomain, placeholder: 'NAME', doc: 'the trust domain, such as bank.test' },
   ...dataDirSetting,
   ...sealKeySettings,

@@ -6,7 +6,7 @@ import { examples } from '../program.ts'
 import { loadAuthorities } from './ca.ts'
 import { addConfigFlags, addSettingsFlags } from '../settings-flags.ts'
 
-export const controlPlaneCommandSettings = { ...controlPlaneSettings, ...loggingSettings } as const
+const controlPlaneCommandSettings = { ...controlPlaneSettings, ...loggingSettings } as const
 
 export function configureControlPlane(command: Command, context: CliContext): void {
   addConfigFlags(addSettingsFlags(command, controlPlaneCommandSettings)).action(async (_options, self: Command) => {

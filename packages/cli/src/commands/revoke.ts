@@ -112,7 +112,7 @@ async function listAll(self: Command, context: CliContext): Promise<void> {
 }
 
 /** Every page, in order. */
-export async function listRevocations(client: Pick<RevocationClient, 'list'>): Promise<Revocation[]> {
+async function listRevocations(client: Pick<RevocationClient, 'list'>): Promise<Revocation[]> {
   const all: Revocation[] = []
   let pageToken = ''
   do {

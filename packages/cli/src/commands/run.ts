@@ -18,7 +18,7 @@ import { addConfigFlags, addSettingsFlags } from '../settings-flags.ts'
 import { listenForShutdown } from '../shutdown.ts'
 
 /** A sidecar's settings; what shares its terminal with an app is quieter. */
-export const runSettings = {
+const runSettings = {
   ...sidecarSettings,
   ...loggingSettings,
   accessLog: { ...sidecarSettings.accessLog, default: 'none' },

@@ -5,7 +5,7 @@ import { daemonLogger, daemonSettings, loggingSettings, serve } from '../daemon.
 import { examples } from '../program.ts'
 import { addConfigFlags, addSettingsFlags } from '../settings-flags.ts'
 
-export const sidecarCommandSettings = { ...sidecarSettings, ...loggingSettings } as const
+const sidecarCommandSettings = { ...sidecarSettings, ...loggingSettings } as const
 
 export function configureSidecar(command: Command, context: CliContext): void {
   addConfigFlags(addSettingsFlags(command, sidecarCommandSettings)).action(async (_options, self: Command) => {

@@ -23,7 +23,7 @@ export function configureStatus(command: Command, context: CliContext): void {
 }
 
 /** Every page, in order. */
-export async function listAllSidecars(admin: Pick<AdminClient, 'listSidecars'>): Promise<SidecarStatus[]> {
+async function listAllSidecars(admin: Pick<AdminClient, 'listSidecars'>): Promise<SidecarStatus[]> {
   const all: SidecarStatus[] = []
   let pageToken = ''
   do {
