@@ -68,7 +68,9 @@ export function createEnrollment(deps: EnrollmentDeps): EnrollmentService {
   ): Promise<readonly EntitledIdentity[] | EnrollmentDenial> {
     const { identities, problems } = await entitle(facts)
     const allowed = identities.filter(isAllowed)
-    const chosen = wanted ? allowed.find(({ spiffeId }) => spiffeId.uri === wanted.uri) : allowed[0]
+    const fitting = wanted ? allowed.filter(({ spiffeId }) => spiffeId.uri === wanted.uri) : allowed
+    // Of entries for one SPIFFE ID the one that is the sidecar's too says what its SVID is like, each time.
+    const chosen = fitting.find(({ selectors }) => selectors.length === 0) ?? fitting[0]
     if (chosen && deps.isRevoked?.(chosen.spiffeId)) return deny('revoked', 'this SPIFFE ID is revoked')
     if (chosen) return [chosen, ...identities.filter((identity) => identity !== chosen)]
     const local = identities.filter((identity) => !isAllowed(identity)).map((identity) => toLocalMiss(identity, facts))

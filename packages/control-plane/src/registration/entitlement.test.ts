@@ -99,6 +99,19 @@ suite('what facts entitle to', () => {
       ])
     }))
 
+  test('is confirmed by the entry that it was given for, and not by one for local processes', () =>
+    inRegistry(async ({ store, clock, register, enrollment }) => {
+      await register('/payments', ['zone:core', 'unix:uid:0'], { dnsNames: ['root.test'] })
+      const own = await register('/payments', ['zone:core'])
+      const attestation = { id: 'a', evidence: 'kubernetes', subject: 'x', facts: ['zone:core'] } as const
+      await store.saveAttestation(attestation, clock.now())
+      const id = parseSpiffeId('spiffe://bank.test/payments')
+      const svid = { serialNumber: '01', spiffeId: id.uri, attestationId: 'a', issuedAtMs: clock.now() }
+      await store.recordSvid({ ...svid, notAfterMs: clock.now() + 1000 })
+      const confirmed = await enrollment.confirm(id, '01')
+      assert.equal(confirmed.kind === 'enrolled' && confirmed.entry.id, own)
+    }))
+
   test('does not grow by facts about local processes that somebody claims', () =>
     inRegistry(async ({ register, enroll }) => {
       await register('/root', ['zone:core', 'unix:uid:0'])
