@@ -16,6 +16,11 @@ test('each line of a longer message is marked', () => {
   assert.equal(describeFailure(new RuntimeError('ERR_SETTINGS', 'one\ntwo'), false), 'picket: one\npicket: two\n')
 })
 
+test('words from the wire do not steer the terminal', () => {
+  const laggard = new RuntimeError('ERR_SETTINGS', 'these sidecars lag:\u001b[2J\u009b2J')
+  assert.equal(describeFailure(laggard, false), 'picket: these sidecars lag:?[2J?2J\n')
+})
+
 test('a line that begins with a place is left to editors as it is', () => {
   const message = 'a/authz.rego:12: rego_parse_error: x\nsidecar.yaml:3: unknown key\n127.0.0.1:7443: taken'
   assert.equal(

@@ -1,5 +1,6 @@
 import { codeOf, messageOf, PicketError } from '@picket/runtime'
 import { inspect } from 'node:util'
+import { toPrintable } from './output.ts'
 
 /** System errors in words; the code stays for those who search for it. */
 const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
@@ -25,7 +26,7 @@ export function describeFailure(thrown: unknown, debug: boolean): string {
   if (debug) lines.push(...causeLines(thrown))
   else if (!isExpected(thrown))
     lines.push('picket: this should not happen: run again with --debug to see where it broke')
-  return `${lines.join('\n')}\n`
+  return `${toPrintable(lines.join('\n'))}\n`
 }
 
 function isExpected(thrown: unknown): boolean {

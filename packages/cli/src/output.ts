@@ -38,8 +38,8 @@ export function createOutput({ stdout, stderr }: CliContext, { output, headers, 
       stdout.write(output === 'json' ? toJson(listing) : toTable(listing, headers))
     },
     text: (text) => stdout.write(text.endsWith('\n') ? text : `${text}\n`),
-    note: (line) => (quiet ? undefined : stderr.write(`${line}\n`)),
-    warn: (line) => stderr.write(`warning: ${line}\n`),
+    note: (line) => (quiet ? undefined : stderr.write(`${toPrintable(line)}\n`)),
+    warn: (line) => stderr.write(`warning: ${toPrintable(line)}\n`),
   }
 }
 
@@ -66,7 +66,12 @@ export function toTable<Item extends Record<string, JsonValue>>(
     .join('')
 }
 
-/** Names from the wire must not steer the reader's terminal: control characters become `?`, an empty cell `-`. */
+/** Words from the wire must not steer the reader's terminal: control characters, but for ends of lines and tabs, become `?`. */
+export function toPrintable(text: string): string {
+  return text.replaceAll(/[^\P{C}\n\t]/gu, '?')
+}
+
+/** The same in one line; an empty cell is `-`. */
 function printable(text: string): string {
   return text === '' ? '-' : text.replaceAll(/\p{C}/gu, '?')
 }

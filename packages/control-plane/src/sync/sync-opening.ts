@@ -68,7 +68,9 @@ export function openStream(
 }
 
 function checkHello(hello: Hello, sidecars: SidecarList, { id }: SyncIdentity): void {
-  if (hello.instanceId === '') throw new RpcError('ERR_RPC_INVALID', 'instance_id is empty')
+  if (hello.instanceId === '' || /\p{C}/u.test(hello.instanceId)) {
+    throw new RpcError('ERR_RPC_INVALID', 'instance_id is empty, or holds what does not print')
+  }
   if (!sidecars.hasRoomFor(id.uri)) throw new RpcError('ERR_RPC_EXHAUSTED', 'too many instances of this SPIFFE ID')
   if (hello.advertise === '') return
   try {

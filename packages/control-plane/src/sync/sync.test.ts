@@ -203,6 +203,7 @@ suite('a stream', () => {
     ['an address that nobody can reach', { advertise: '0.0.0.0:7443' }],
     ['no address', { advertise: 'somewhere' }],
     ['no instance', { instanceId: '' }],
+    ['an instance that steers a terminal', { instanceId: 'one\u001b[2J' }],
   ] as const
   for (const [what, hello] of wrong) {
     test(`is refused to a Hello with ${what}`, async () => {
