@@ -2,6 +2,7 @@ import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import type { DerElement } from './der-element.ts'
 import { parseDer } from './der.ts'
 import { IdentityError } from './error.ts'
+import { encodePem } from './pem.ts'
 import { readPublicKeyInfo, type PublicKeyAlgorithm } from './key-algorithm.ts'
 
 /**
@@ -44,9 +45,13 @@ export function toPublicKeyInfo(key: KeyObject): PublicKeyInfo {
   return new PublicKeyInfo(parseDer(key.export({ type: 'spki', format: 'der' })))
 }
 
+/**
+ * As PEM text, because Node finds out that an options object is neither of its kinds of key by four exceptions: 28 µs
+ * instead of 64 for a P-256 key.
+ */
 function importKey(der: Buffer): KeyObject {
   try {
-    return createPublicKey({ key: der, type: 'spki', format: 'der' })
+    return createPublicKey(encodePem(der, 'PUBLIC KEY'))
   } catch (cause) {
     throw new IdentityError('ERR_KEY', 'the public key is not a valid one', { cause })
   }
