@@ -103,6 +103,23 @@ suite('endpoints', () => {
       assert.equal(changes, 1)
     }))
 
+  test('of one that comes and goes under ever new names are no more than so many', () =>
+    inRegistry(async (registry, clock, restart) => {
+      const other = endpoint(clock, 'one', 1, 'ledger')
+      registry.connected(other)
+      registry.disconnected(other)
+      for (let port = 1; port <= 1200; port++) {
+        const known = endpoint(clock, String(port), port)
+        registry.connected(known)
+        registry.disconnected(known)
+      }
+      await clock.advance(MOMENT_MS)
+      const counts = (of: EndpointRegistry): number[] => shown(of).map((line) => line.split(' ').length - 1)
+      assert.deepEqual(counts(registry), [1, 1000])
+      assert.deepEqual(counts(await restart()), [1, 1000])
+      assert.ok(!shown(registry)[1]!.includes(':200 ') && shown(registry)[1]!.includes(':1200'), 'the newest')
+    }))
+
   test('go at once when the identity does', () =>
     inRegistry(async (registry, clock, restart) => {
       const known = endpoint(clock, 'one', 1)

@@ -37,6 +37,8 @@ export interface EndpointRegistry extends Disposable {
 }
 
 const GRACE_MS = 10_000
+/** Of one SPIFFE ID without a stream: whoever comes and goes under ever new names fills no list. The oldest leave. */
+const MOST_SILENT = 1000
 /** Changes of this time make one revision. */
 const GATHER_MS = 25
 /** Sidecars come back with a backoff, all of them. */
@@ -57,8 +59,10 @@ interface EndpointDeps {
 export async function createEndpointRegistry({ store, clock, logger }: EndpointDeps): Promise<EndpointRegistry> {
   const restartGraceEndsMs = clock.now() + RESTART_GRACE_MS
   const known = new Map<string, Known>()
+  const silent = createSilent()
   for (const endpoint of await store.loadEndpoints()) {
     known.set(keyOf(endpoint), { endpoint, graceEndsMs: restartGraceEndsMs })
+    silent.add(endpoint)
   }
   const resource = createWatch(toResource(known, clock.now()))
   let timer: Disposable | undefined
@@ -69,14 +73,17 @@ export async function createEndpointRegistry({ store, clock, logger }: EndpointD
     change.catch((thrown: unknown) => logger.warn('endpoint not stored', { error: messageOf(thrown) }))
   }
 
+  function forget(endpoint: KnownEndpoint): void {
+    known.delete(keyOf(endpoint))
+    silent.delete(endpoint)
+    remember(store.deleteEndpoint(endpoint))
+  }
+
   function update(): void {
     const nowMs = clock.now()
     gathering?.[Symbol.dispose]()
     gathering = undefined
-    for (const [key, { endpoint }] of leaving(known, nowMs)) {
-      known.delete(key)
-      remember(store.deleteEndpoint(endpoint))
-    }
+    for (const [, { endpoint }] of leaving(known, nowMs)) forget(endpoint)
     const next = toResource(known, nowMs)
     if (next.revision !== resource.value.revision) resource.set(next)
     timer?.[Symbol.dispose]()
@@ -90,21 +97,44 @@ export async function createEndpointRegistry({ store, clock, logger }: EndpointD
     resource,
     connected(endpoint) {
       known.set(keyOf(endpoint), { endpoint, graceEndsMs: undefined })
+      silent.delete(endpoint)
       remember(store.saveEndpoint(endpoint))
       updateSoon()
     },
     disconnected(endpoint) {
       known.set(keyOf(endpoint), { endpoint, graceEndsMs: clock.now() + GRACE_MS })
+      const tooMany = silent.add(endpoint)
+      if (tooMany) forget(tooMany)
       updateSoon()
     },
     withdrawn(endpoint) {
-      known.delete(keyOf(endpoint))
-      remember(store.deleteEndpoint(endpoint))
+      forget(endpoint)
       update()
     },
     [Symbol.dispose]() {
       gathering?.[Symbol.dispose]()
       timer?.[Symbol.dispose]()
+    },
+  }
+}
+
+/** The endpoints without a stream, by SPIFFE ID, the longest silent first. */
+function createSilent() {
+  const silent = new Map<string, Map<string, KnownEndpoint>>()
+  function remove(endpoint: KnownEndpoint): void {
+    const { spiffeId } = endpoint
+    const instances = silent.get(spiffeId)
+    instances?.delete(endpoint.instanceId)
+    if (instances?.size === 0) silent.delete(spiffeId)
+  }
+  return {
+    delete: remove,
+    /** Gives the oldest when there are too many. */
+    add(endpoint: KnownEndpoint): KnownEndpoint | undefined {
+      remove(endpoint)
+      const instances = silent.get(endpoint.spiffeId) ?? new Map<string, KnownEndpoint>()
+      silent.set(endpoint.spiffeId, instances.set(endpoint.instanceId, endpoint))
+      return instances.size > MOST_SILENT ? instances.values().next().value : undefined
     },
   }
 }

@@ -13,6 +13,8 @@ export interface StreamDeps {
   readonly logger: Logger
 }
 
+/** RFC 1035; every sidecar is told of it, and refuses the whole list for one that is longer than it takes. */
+const MOST_HOST_CHARACTERS = 253
 /** A stream on which nobody says who it is ends. */
 const HELLO_WITHIN_MS = 10_000
 
@@ -75,7 +77,7 @@ function checkHello(hello: Hello, sidecars: SidecarList, { id }: SyncIdentity): 
   if (hello.advertise === '') return
   try {
     const { host, port } = parseHostPort(hello.advertise)
-    if (port > 0 && host !== '0.0.0.0' && host !== '::') return
+    if (port > 0 && host.length <= MOST_HOST_CHARACTERS && host !== '0.0.0.0' && host !== '::') return
   } catch {
     // said below
   }

@@ -202,6 +202,7 @@ suite('a stream', () => {
   const wrong = [
     ['an address that nobody can reach', { advertise: '0.0.0.0:7443' }],
     ['no address', { advertise: 'somewhere' }],
+    ['a host that no other sidecar takes', { advertise: `${'a'.repeat(300)}:1` }],
     ['no instance', { instanceId: '' }],
     ['an instance that steers a terminal', { instanceId: 'one\u001b[2J' }],
   ] as const
