@@ -180,7 +180,8 @@ async function createHandlers(
     endpoints: endpoints.resource,
     policy: policies.active,
   }
-  const sync = opening.use(createSyncHub({ ...deps, enrollment, endpoints, resources: createSyncResources(sources) }))
+  const resources = createSyncResources(sources, deps.logger)
+  const sync = opening.use(createSyncHub({ ...deps, enrollment, endpoints, resources }))
   const calls = opening.use(authorities.start({ sync, trustBundle: bundles.resource, own: parts.own }, settings))
   const connected = deps.metrics.gauge('picket_sidecars_connected', 'Sidecars with an open stream')
   deps.metrics.onRender(() => connected.set(sync.connected().length))

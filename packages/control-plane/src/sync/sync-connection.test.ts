@@ -13,7 +13,7 @@ import {
   type ResourceKindName,
   type SyncServerStream,
 } from '@picket/rpc'
-import { createWatch } from '@picket/runtime'
+import { createWatch, silentLogger } from '@picket/runtime'
 import type { RegistrationEntry } from '../registration/registration-entry.ts'
 import { createResource } from '../resource.ts'
 import { createSyncConnection } from './sync-connection.ts'
@@ -50,7 +50,7 @@ function setUp(takesDeltas = true) {
     endpoints: createWatch(endpoints(1000)),
     policy: createWatch<Resource | undefined>(undefined),
   }
-  const resources = createSyncResources(sources)
+  const resources = createSyncResources(sources, silentLogger)
   const connect = (held: Hello['held'] = []) => {
     const chunks: ResourceChunk[] = []
     const stream: SyncServerStream = {

@@ -1,10 +1,10 @@
 import type { KeyAlgorithm, TrustBundle } from '@picket/identity'
-import { encodeBundleMap } from '@picket/identity'
 import { encodeIdentities, encodeServiceConfig, type Resource } from '@picket/rpc'
-import type { Watch } from '@picket/runtime'
+import type { Logger, Watch } from '@picket/runtime'
 import type { EntitledIdentity } from '../registration/entitlement.ts'
 import type { RegistrationEntry } from '../registration/registration-entry.ts'
 import { createResource } from '../resource.ts'
+import { createFederatedBundles } from './federated-bundles.ts'
 import { createTransfers, type Transfers } from './sync-deltas.ts'
 
 /** What a sidecar is entitled to, as the entries say now. */
@@ -41,9 +41,9 @@ export interface SyncResourceSources {
   readonly policy: Watch<Resource | undefined>
 }
 
-export function createSyncResources(sources: SyncResourceSources): SyncResources {
+export function createSyncResources(sources: SyncResourceSources, logger: Pick<Logger, 'warn'>): SyncResources {
   const transfers = createTransfers()
-  const federated = createFederatedBundles(sources.federation)
+  const federated = createFederatedBundles(sources.federation, logger)
   return {
     follow: (standing) => followSources(sources, standing, federated),
     chunksOf: (resource, base) => transfers.chunksOf(resource, base),
@@ -95,21 +95,4 @@ function toIdentities(identities: readonly EntitledIdentity[], keyAlgorithm: Key
     return { spiffeId, hint, selectors, federatesWith, keyAlgorithm, ttlSeconds, dnsNames }
   })
   return createResource('identities', encodeIdentities({ identities: records }))
-}
-
-/** One resource for all sidecars that federate with the same domains. A bundle that is not there yet holds up nobody. */
-function createFederatedBundles(
-  federation: Watch<ReadonlyMap<string, TrustBundle>>,
-): (names: readonly string[]) => Resource {
-  let bundles = federation.value
-  let made = new Map<string, Resource>()
-  return (names) => {
-    if (bundles !== federation.value) made = new Map()
-    bundles = federation.value
-    const held = names.flatMap((name) => bundles.get(name) ?? [])
-    const key = held.map(({ trustDomain }) => trustDomain.name).join(' ')
-    const resource = made.get(key) ?? createResource('federated-bundles', Buffer.from(encodeBundleMap(held)))
-    made.set(key, resource)
-    return resource
-  }
 }
