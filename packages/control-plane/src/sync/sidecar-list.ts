@@ -21,6 +21,8 @@ const INSTANCES_PER_ID = 1000
 /** How many that are gone are shown, and for how long. */
 const GONE = { number: 1000, ms: 3_600_000 } as const
 const PAGE = { usual: 500, largest: 1000 } as const
+/** Of a page: sidecars choose how much they say of themselves, and an answer has a bound. */
+const PAGE_CHARACTERS = 4_000_000
 
 interface Sidecar {
   readonly connection: SyncConnection
@@ -85,13 +87,21 @@ export function createSidecarList(clock: Pick<Clock, 'now'>): SidecarList {
       forgetGone()
       const limit = Math.min(pageSize || PAGE.usual, PAGE.largest)
       const later = [...present, ...gone].filter(([key]) => key > pageToken).sort(([a], [b]) => (a < b ? -1 : 1))
-      const page = later.slice(0, limit)
-      return {
-        sidecars: page.map(([, sidecar]) => toStatus(sidecar)),
-        nextPageToken: later.length > limit ? page.at(-1)![0] : '',
-      }
+      return toPage(later, limit)
     },
   }
+}
+
+function toPage(later: readonly (readonly [string, Sidecar | GoneSidecar])[], limit: number): ListSidecarsResponse {
+  const sidecars: SidecarStatus[] = []
+  let characters = 0
+  for (const [, sidecar] of later.slice(0, limit)) {
+    const status = toStatus(sidecar)
+    characters += JSON.stringify(status).length
+    if (sidecars.length > 0 && characters > PAGE_CHARACTERS) break
+    sidecars.push(status)
+  }
+  return { sidecars, nextPageToken: later.length > sidecars.length ? later[sidecars.length - 1]![0] : '' }
 }
 
 function keyOf({ identity, hello }: SyncConnection): string {
