@@ -53,10 +53,10 @@ test('data goes to standard output, notes and warnings to standard error, notes 
   const loud = createTestContext()
   const output = createOutput(loud, { output: 'table', headers: true, quiet: false })
   output.list(listing([]))
-  output.text('text')
+  output.text('te\u001bxt')
   output.note('progress\u001b[2J')
   output.warn('care\u0007ful')
-  assert.deepEqual(loud.printed, { out: 'NAME  PORT\ntext\n', err: 'progress?[2J\nwarning: care?ful\n' })
+  assert.deepEqual(loud.printed, { out: 'NAME  PORT\nte?xt\n', err: 'progress?[2J\nwarning: care?ful\n' })
 
   const quiet = createTestContext()
   const silent = createOutput(quiet, { output: 'json', headers: true, quiet: true })

@@ -37,7 +37,7 @@ export function createOutput({ stdout, stderr }: CliContext, { output, headers, 
     list(listing) {
       stdout.write(output === 'json' ? toJson(listing) : toTable(listing, headers))
     },
-    text: (text) => stdout.write(text.endsWith('\n') ? text : `${text}\n`),
+    text: (text) => stdout.write(toPrintable(text.endsWith('\n') ? text : `${text}\n`)),
     note: (line) => (quiet ? undefined : stderr.write(`${toPrintable(line)}\n`)),
     warn: (line) => stderr.write(`warning: ${toPrintable(line)}\n`),
   }
