@@ -15,19 +15,29 @@ export interface KeyPair {
 /** A fresh key pair from the system's generator. */
 export function generateKeyPair(algorithm: KeyAlgorithm = 'ec-p256'): KeyPair {
   const { privateKey, publicKey } = generateKeys(algorithm)
-  return { algorithm, privateKey: new Secret(privateKey), publicKey }
+  return remember({ algorithm, privateKey: new Secret(privateKey), publicKey })
 }
 
 /** The same without stopping the process meanwhile: an RSA key of 4096 bits takes seconds. */
 export async function generateKeyPairAsync(algorithm: KeyAlgorithm = 'ec-p256'): Promise<KeyPair> {
   const { privateKey, publicKey } = await generateKeysAsync(algorithm)
-  return { algorithm, privateKey: new Secret(privateKey), publicKey }
+  return remember({ algorithm, privateKey: new Secret(privateKey), publicKey })
 }
 
 /** The pair that a private key belongs to. */
 export function toKeyPair(privateKey: PrivateKey): KeyPair {
+  const pair = pairs.get(privateKey)
+  if (pair) return pair
   const key = privateKey.reveal()
-  return { algorithm: keyAlgorithmOf(key), privateKey, publicKey: createPublicKey(key) }
+  return remember({ algorithm: keyAlgorithmOf(key), privateKey, publicKey: createPublicKey(key) })
+}
+
+/** One public key object to each private one: what is known of it need not be found out twice. */
+const pairs = new WeakMap<PrivateKey, KeyPair>()
+
+function remember(pair: KeyPair): KeyPair {
+  pairs.set(pair.privateKey, pair)
+  return pair
 }
 
 /** Unencrypted PKCS #8. The result is secret; give it to a sealed or private file only. */

