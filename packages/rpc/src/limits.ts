@@ -10,8 +10,8 @@ export const LIMITS = {
   responseBytes: 16 * 1024 * 1024,
   concurrentStreams: 32,
   connections: 16_384,
-  /** Of them one identity's: a thousand instances, each while it moves from one connection to the next. */
-  connectionsPerIdentity: 2048,
+  /** Of them one identity's: a thousand instances, each with room to move from one connection to the next, and again. */
+  connectionsPerIdentity: 4096,
   /** Connections without a client certificate at one time, and how long each may live: time for one attestation. */
   anonymousConnections: 512,
   anonymousLifeMs: 30_000,
