@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { systemClock } from '@picket/runtime'
 import { underLoad } from '../support/load.ts'
-import { bankPolicy, replacePolicyData, startMesh, type Mesh } from '../support/mesh.ts'
+import { startFilesMesh } from '../support/files-mesh.ts'
+import type { Mesh } from '../support/mesh.ts'
 
 interface AuthorityItem {
   readonly kind: string
@@ -17,21 +18,7 @@ const KILLED_AFTER_MS = [0, 40, 120, 300]
 
 suite('the control plane is killed during a rotation', { timeout: 175_000 }, () => {
   let mesh: Mesh
-  before(async () => {
-    mesh = await startMesh({
-      policy: bankPolicy,
-      services: {
-        gateway: { callerOnly: true },
-        files: { handler: (_request, response) => void response.end('here') },
-      },
-    })
-    await mesh.pushPolicy(
-      await replacePolicyData(mesh.directory, 'files', (data) => ({
-        ...data,
-        routes: { files: [{ method: 'GET', path: '/here', roles: ['front-office'] }] },
-      })),
-    )
-  })
+  before(async () => void (mesh = await startFilesMesh()))
   after(() => mesh?.[Symbol.asyncDispose]())
 
   async function authorities(): Promise<AuthorityItem[]> {

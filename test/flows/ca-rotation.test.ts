@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test, type TestContext } from 'node:test'
 import { systemClock } from '@picket/runtime'
 import { underLoad } from '../support/load.ts'
-import { bankPolicy, replacePolicyData, startMesh, type Mesh } from '../support/mesh.ts'
+import { startFilesMesh } from '../support/files-mesh.ts'
+import type { Mesh } from '../support/mesh.ts'
 
 const REQUESTS = 50_000
 const SVID_TTL = '10s'
@@ -17,22 +18,7 @@ interface AuthorityItem {
 /** Three rotations, one by hand with taint and revoke, a move to another key algorithm and back: all while calls go on. */
 suite('the authorities of a mesh under load', { timeout: 175_000 }, () => {
   let mesh: Mesh
-  before(async () => {
-    mesh = await startMesh({
-      policy: bankPolicy,
-      services: {
-        gateway: { callerOnly: true },
-        files: { handler: (_request, response) => void response.end('here') },
-      },
-      controlPlaneFlags: ['--svid-ttl', SVID_TTL],
-    })
-    await mesh.pushPolicy(
-      await replacePolicyData(mesh.directory, 'files', (data) => ({
-        ...data,
-        routes: { files: [{ method: 'GET', path: '/here', roles: ['front-office'] }] },
-      })),
-    )
-  })
+  before(async () => void (mesh = await startFilesMesh(['--svid-ttl', SVID_TTL])))
   after(() => mesh?.[Symbol.asyncDispose]())
 
   async function authorities(...args: string[]): Promise<AuthorityItem[]> {

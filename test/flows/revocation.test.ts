@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { systemClock } from '@picket/runtime'
-import { bankPolicy, replacePolicyData, startMesh, type Mesh } from '../support/mesh.ts'
+import { startFilesMesh } from '../support/files-mesh.ts'
+import type { Mesh } from '../support/mesh.ts'
 
 const TRIES = 100
 /** Far above what is measured: a busy machine is no failure. */
@@ -12,21 +13,7 @@ const CALLEE = 'spiffe://bank.test/files'
 /** Two sidecars with live keep-alive connections between them, and an operator who revokes one of the two. */
 suite('a revocation', { timeout: 175_000 }, () => {
   let mesh: Mesh
-  before(async () => {
-    mesh = await startMesh({
-      policy: bankPolicy,
-      services: {
-        gateway: { callerOnly: true },
-        files: { handler: (_request, response) => void response.end('here') },
-      },
-    })
-    await mesh.pushPolicy(
-      await replacePolicyData(mesh.directory, 'files', (data) => ({
-        ...data,
-        routes: { files: [{ method: 'GET', path: '/here', roles: ['front-office'] }] },
-      })),
-    )
-  })
+  before(async () => void (mesh = await startFilesMesh()))
   after(() => mesh?.[Symbol.asyncDispose]())
 
   const isAccepted = async (): Promise<boolean> => {

@@ -1,4 +1,4 @@
-import type { KeyAlgorithm } from '@picket/identity'
+import { isJwtKeyAlgorithm, type KeyAlgorithm } from '@picket/identity'
 import { CaError } from './error.ts'
 import { EXPIRED_KEPT_MS, MAX_AUTHORITIES } from './profile.ts'
 
@@ -171,4 +171,9 @@ function withBundle(slots: AuthoritySlots, authorities: readonly AuthoritySlot[]
 
 function refusal(problem: string): CaError {
   return new CaError('ERR_AUTHORITY_STATE', problem)
+}
+
+/** JWT-SVIDs know no signatures by Ed25519 or ML-DSA (JWT-SVID.md section 3.1). */
+export function isAuthorityAlgorithm(kind: AuthorityKind, algorithm: KeyAlgorithm): boolean {
+  return kind === 'x509' || isJwtKeyAlgorithm(algorithm)
 }

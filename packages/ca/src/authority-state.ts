@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { KeyAlgorithm } from '@picket/identity'
 import {
+  isAuthorityAlgorithm,
   AUTHORITY_KINDS,
   AUTHORITY_STATES,
   ROTATION_REASONS,
@@ -8,7 +9,7 @@ import {
   type AuthoritySlots,
   type RotationIntent,
 } from './authority-slots.ts'
-import { isAuthorityAlgorithm, isKeyAlgorithm, MAX_AUTHORITIES } from './profile.ts'
+import { isKeyAlgorithm, MAX_AUTHORITIES } from './profile.ts'
 
 /**
  * `authorities.json`: which authorities there are and what each is for. The file carries its own checksum and every

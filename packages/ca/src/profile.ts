@@ -1,5 +1,4 @@
-import { isJwtKeyAlgorithm, KEY_ALGORITHMS, type KeyAlgorithm, type KeyUsage } from '@picket/identity'
-import type { AuthorityKind } from './authority-slots.ts'
+import { KEY_ALGORITHMS, type KeyAlgorithm, type KeyUsage } from '@picket/identity'
 
 /**
  * What the certificates of this CA look like, in figures. A leaf's subject is empty and its SAN therefore critical: the
@@ -43,9 +42,4 @@ export function isDnsName(name: string): boolean {
 
 export function isKeyAlgorithm(value: unknown): value is KeyAlgorithm {
   return KEY_ALGORITHMS.some((algorithm) => algorithm === value)
-}
-
-/** JWT-SVIDs know no signatures by Ed25519 or ML-DSA (JWT-SVID.md section 3.1). */
-export function isAuthorityAlgorithm(kind: AuthorityKind, algorithm: KeyAlgorithm): boolean {
-  return kind === 'x509' || isJwtKeyAlgorithm(algorithm)
 }
