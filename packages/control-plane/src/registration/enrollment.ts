@@ -37,7 +37,10 @@ export interface Enrollment {
 export interface EnrollmentService {
   /** Takes evidence that holds: what is good once is used when the result is an enrollment. */
   enroll(attested: Attested, requestedId: SpiffeId | undefined): Promise<Enrollment | EnrollmentDenial>
-  /** Whether the holder of an SVID may go on being who it is, or be `wanted` as well. */
+  /**
+   * Whether the holder of an SVID may go on being who it is, or be `wanted` as well. It must be a sidecar's own SVID: one
+   * for local processes alone is in their hands, and asks for nothing more.
+   */
   confirm(id: SpiffeId, serialNumber: string, wanted?: SpiffeId): Promise<Enrollment | EnrollmentDenial>
   /** What an attestation entitles to now. */
   identitiesOf(attestation: Pick<Attestation, 'facts'>): Promise<readonly EntitledIdentity[]>
@@ -107,7 +110,9 @@ export function createEnrollment(deps: EnrollmentDeps): EnrollmentService {
     async confirm(id, serialNumber, wanted = id) {
       const attestation = await store.findAttestation(serialNumber, id.uri)
       if (!attestation) return deny('unknown-svid', 'this SVID is not one to renew here: attest anew')
-      const identities = await choose(attestation.facts, wanted, () => true)
+      const self = await choose(attestation.facts, id, ({ selectors }) => selectors.length === 0)
+      if ('kind' in self) return self
+      const identities = wanted.uri === id.uri ? self : await choose(attestation.facts, wanted, () => true)
       if ('kind' in identities) return identities
       return { kind: 'enrolled', entry: identities[0]!.entry, attestation, identities }
     },

@@ -112,6 +112,29 @@ suite('what facts entitle to', () => {
       assert.equal(confirmed.kind === 'enrolled' && confirmed.entry.id, own)
     }))
 
+  test('is not for the holder of an SVID that is for local processes alone: only a sidecar asks for more', () =>
+    inRegistry(async ({ store, clock, register, enrollment }) => {
+      const ids = ['/usual', '/root', '/app'].map((path) => parseSpiffeId(`spiffe://bank.test${path}`))
+      await register('/usual', ['zone:core'])
+      await register('/root', ['zone:core', 'unix:uid:0'])
+      await register('/app', ['zone:core', 'unix:uid:1000'])
+      const attestation = { id: 'a', evidence: 'kubernetes', subject: 'x', facts: ['zone:core'] } as const
+      await store.saveAttestation(attestation, clock.now())
+      for (const [at, id] of ids.entries()) {
+        const svid = { serialNumber: `0${at}`, spiffeId: id.uri, attestationId: 'a', issuedAtMs: clock.now() }
+        await store.recordSvid({ ...svid, notAfterMs: clock.now() + 1000 })
+      }
+      const [usual, root, app] = ids
+      const outcomes = [
+        await enrollment.confirm(usual!, '00', root),
+        await enrollment.confirm(app!, '02', root),
+        await enrollment.confirm(app!, '02', usual),
+        await enrollment.confirm(app!, '02'),
+      ]
+      const shown = outcomes.map((one) => (one.kind === 'enrolled' ? one.entry.spiffeId.path : one.reason))
+      assert.deepEqual(shown, ['/root', 'requested-id', 'requested-id', 'requested-id'])
+    }))
+
   test('does not grow by facts about local processes that somebody claims', () =>
     inRegistry(async ({ register, enroll }) => {
       await register('/root', ['zone:core', 'unix:uid:0'])
