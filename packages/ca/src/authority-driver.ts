@@ -1,5 +1,5 @@
-import type { KeyAlgorithm, TrustDomain } from '@picket/identity'
-import type { Authority, AuthorityDeps, AuthorityRecord } from './authority.ts'
+import type { TrustDomain } from '@picket/identity'
+import type { Authority, AuthorityDeps, AuthorityRecord, PrepareOptions } from './authority.ts'
 import type { AuthorityKeeper } from './authority-keeper.ts'
 import { makeAuthority } from './authority-making.ts'
 import { findSlot, type AuthorityKind, type SlotEvent } from './authority-slots.ts'
@@ -41,8 +41,8 @@ export function createDriver(
     setSvidAlgorithm: (algorithm) => change({ kind: 'svid-algorithm', algorithm }),
     setRotation: (rotation) => change({ kind: 'rotate', rotation }),
     ...createIssuing(keeper, journal, trustDomain, deps),
-    async prepare(kind, { algorithm } = {}) {
-      await inTurn(() => prepare(keeper, kind, algorithm, options, deps))
+    async prepare(kind, asked = {}) {
+      await inTurn(() => prepare(keeper, kind, asked, options, deps))
       return find(kind, ({ state }) => state === 'prepared')
     },
     async activate(kind, keyId) {
@@ -70,13 +70,14 @@ export function createDriver(
 async function prepare(
   keeper: AuthorityKeeper,
   kind: AuthorityKind,
-  asked: KeyAlgorithm | undefined,
+  { algorithm: asked, anew = false }: PrepareOptions,
   { trustDomain, authorityTtlMs: ttlMs, upstream }: DriverOptions,
   deps: AuthorityDeps,
 ): Promise<void> {
   const prepared = findSlot(keeper.slots, kind, 'prepared')
   const algorithm = asked ?? prepared?.algorithm ?? keeper.activeOf(kind).slot.algorithm
-  if (prepared?.algorithm === algorithm && prepared.notAfter.getTime() > deps.clock.now()) return keeper.settle()
+  const isGood = prepared?.algorithm === algorithm && prepared.notAfter.getTime() > deps.clock.now()
+  if (isGood && !anew) return keeper.settle()
   const made = await makeAuthority({ trustDomain, kind, algorithm, ttlMs, upstream }, deps)
   await keeper.apply({ kind: 'prepare', slot: made.slot }, made)
 }

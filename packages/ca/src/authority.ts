@@ -49,9 +49,10 @@ export interface Authority extends AsyncDisposable {
   signCrl(revoked: readonly RevokedCertificate[], validForMs: number): Promise<Buffer>
   /**
    * Makes an authority and publishes it in the bundle. While one of that algorithm (the active one's unless told) is
-   * prepared, gives that one; another algorithm replaces it. Throws `ERR_UPSTREAM` too.
+   * prepared, gives that one; another algorithm replaces it, and so does `anew`, for who does not trust what lies there.
+   * Throws `ERR_UPSTREAM` too.
    */
-  prepare(kind: AuthorityKind, options?: { readonly algorithm?: KeyAlgorithm }): Promise<AuthorityRecord>
+  prepare(kind: AuthorityKind, options?: PrepareOptions): Promise<AuthorityRecord>
   /** The prepared one signs from now on, the active one is old. With `keyId`, nothing happens when it is active already. */
   activate(kind: AuthorityKind, keyId?: string): Promise<AuthorityRecord>
   /** Marks an old one as no longer to be relied on. */
@@ -60,6 +61,11 @@ export interface Authority extends AsyncDisposable {
   revoke(kind: AuthorityKind, keyId: string): Promise<void>
   /** Drops old ones that expired a day ago; tells how many. */
   prune(): Promise<number>
+}
+
+export interface PrepareOptions {
+  readonly algorithm?: KeyAlgorithm | undefined
+  readonly anew?: boolean
 }
 
 export interface IssueSvidRequest {

@@ -103,6 +103,18 @@ suite('a rotation', () => {
       assert.deepEqual(states(authority, 'jwt'), ['active'])
     }))
 
+  test('made anew takes the place of the one prepared, of the same algorithm too', () =>
+    withAuthority(async ({ authority }) => {
+      const { keyId } = await authority.prepare('x509')
+      const fresh = await authority.prepare('x509', { anew: true })
+      assert.notEqual(fresh.keyId, keyId)
+      assert.deepEqual(states(authority), ['active', 'prepared'])
+      assert.equal(
+        authority.bundle.value.x509Authorities.some(({ subjectKeyId }) => subjectKeyId === keyId),
+        false,
+      )
+    }))
+
   test('activated twice by its key is activated once', () =>
     withAuthority(async ({ authority }) => {
       const { keyId } = await authority.prepare('x509')

@@ -65,6 +65,16 @@ suite('a rotation driver', () => {
     assert.equal(setting.did.at(-1), 'revoke a')
   })
 
+  test('takes no key in an emergency that lay on the disk before it', async () => {
+    await using setting = setUp()
+    const { keyId: stolenToo } = await setting.authority.prepare('x509')
+    await setting.order({ reason: 'emergency', deadlineMs: 30_000 })
+    await setting.clock.advance(1000)
+    const active = setting.authority.authorities.value.find(({ kind, state }) => kind === 'x509' && state === 'active')
+    assert.notEqual(active?.keyId, stolenToo)
+    assert.deepEqual(setting.did.slice(0, 3), ['prepare x509', 'prepare x509', `activate ${active?.keyId}`])
+  })
+
   test('tries a failed step again, says what holds it up, and ends all the same', async () => {
     await using setting = setUp()
     setting.state.fail = 3
@@ -81,8 +91,8 @@ suite('a rotation driver', () => {
   test('does no step twice that took effect although it ended in the middle', async () => {
     await using setting = setUp()
     setting.state.failAfter = true
-    await setting.order({ kinds: ['x509', 'jwt'], svidAlgorithm: 'ec-p384', reason: 'emergency', deadlineMs: 30_000 })
-    await setting.clock.advance(120_000)
+    await setting.order({ kinds: ['x509', 'jwt'], svidAlgorithm: 'ec-p384', deadlineMs: 30_000 })
+    await setting.clock.advance(600_000)
     assert.deepEqual(setting.did, [
       'prepare x509',
       'prepare jwt',

@@ -19,7 +19,7 @@ import { createRotationIntent } from './rotation-intent.ts'
 import { measureRotation } from './rotation-metrics.ts'
 import { createProgress, idleProgress } from './rotation-progress.ts'
 import { nextScheduledAct } from './rotation-schedule.ts'
-import { nextRotationStep, type RotationFacts } from './rotation-step.ts'
+import { algorithmFor, nextRotationStep, type RotationFacts } from './rotation-step.ts'
 import { createWakeUp } from '../wake-up.ts'
 
 /** What a rotation needs of the certificate authority. */
@@ -99,6 +99,8 @@ export function startRotationDriver(deps: RotationDriverDeps, options: RotationO
 
   async function begin(intent: RotationIntent): Promise<void> {
     const { id, reason, kinds } = intent
+    // Whoever has read one key from this disk may have read the successor's too.
+    if (reason === 'emergency') for (const kind of kinds) await prepareAnew(authority, intent, kind)
     await authority.setRotation(intent)
     progress.set(idleProgress(intent))
     logger.info('rotation begins', { id, reason, kinds, algorithm: intent.algorithm, retire: intent.retire })
@@ -136,6 +138,14 @@ export function startRotationDriver(deps: RotationDriverDeps, options: RotationO
         wakeUp.now()
       }),
   }
+}
+
+async function prepareAnew(
+  authority: Pick<Authority, 'prepare'>,
+  intent: RotationIntent,
+  kind: AuthorityKind,
+): Promise<void> {
+  await authority.prepare(kind, { algorithm: algorithmFor(intent, kind), anew: true })
 }
 
 /** One after the other, in the order of the calls, whether those before succeeded or not. */

@@ -141,7 +141,7 @@ function isPrepared(intent: RotationIntent, facts: RotationFacts, kind: Authorit
 }
 
 /** What is asked for is about certificates: a token's key stays of its kind. */
-function algorithmFor({ algorithm }: RotationIntent, kind: AuthorityKind): KeyAlgorithm | undefined {
+export function algorithmFor({ algorithm }: RotationIntent, kind: AuthorityKind): KeyAlgorithm | undefined {
   return kind === 'x509' ? algorithm : undefined
 }
 

@@ -59,7 +59,10 @@ function createFakeAuthority(clock: FakeClock) {
     setSvidAlgorithm: async (algorithm) => void (state.svidAlgorithm = algorithm),
     async prepare(kind) {
       const keyId = `${kind}${++state.made}`
-      change(`prepare ${kind}`, (now) => [...now, record(clock, kind, keyId, 'prepared')])
+      change(`prepare ${kind}`, (now) => [
+        ...now.filter((one) => one.kind !== kind || one.state !== 'prepared'),
+        record(clock, kind, keyId, 'prepared'),
+      ])
       return find(keyId)
     },
     async activate(kind, keyId) {
