@@ -225,6 +225,28 @@ suite('an explanation', () => {
       }
     }))
 
+  test('guesses what was meant where no entry came near', () =>
+    inRegistry(async ({ store, clock, register }) => {
+      const denials = createDenials()
+      const deps = { store, clock, denials, trustDomain: TRUST_DOMAIN }
+      await register('/payments', ['service:payments', 'zone:core'])
+      await register('/ledger', ['service:ledger'])
+      const guessed = async (fact: string): Promise<unknown[]> =>
+        (await explainIdentity(deps, ask('', [fact]))).near.map(({ spiffeId, missing }) => [spiffeId, missing])
+      const payments = ['spiffe://bank.test/payments', ['service:payments', 'zone:core']]
+      assert.deepEqual(await guessed('service:paymets'), [payments])
+      assert.deepEqual(await guessed('service:fraud-detection'), [])
+      assert.deepEqual(await guessed('servic:payments'), [], 'another type is another fact')
+      assert.deepEqual(await guessed(`service:payment${'s'.repeat(200)}`), [])
+      const refused = { spiffeId: '', remote: '10.0.0.1:5', evidence: 'join-token', reason: 'no-entry', message: '' }
+      denials.record({ ...refused, atMs: clock.now(), facts: ['service:leger'], near: [] })
+      const { denials: shown } = await explainIdentity(deps, ask(''))
+      assert.deepEqual(
+        shown.map(({ near }) => near.map(({ spiffeId, problem }) => [spiffeId, problem !== ''])),
+        [[['spiffe://bank.test/ledger', true]]],
+      )
+    }))
+
   test('remembers a bounded number of refusals, and one that is repeated once', () => {
     const denials = createDenials()
     const denial = (spiffeId: string, port: number, atMs: number): Parameters<typeof denials.record>[0] => {

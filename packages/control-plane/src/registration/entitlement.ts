@@ -24,7 +24,10 @@ export interface Entitlement {
   readonly problems: readonly NearMiss[]
 }
 
-export interface EntitlementStore extends Pick<EntryStore, 'matchEntries' | 'nearEntries' | 'entriesFor'> {
+export interface EntitlementStore extends Pick<
+  EntryStore,
+  'matchEntries' | 'nearEntries' | 'similarEntries' | 'entriesFor'
+> {
   /** The SPIFFE ID, other than this one, that has the service's name by an entry or by a live SVID. */
   serviceHolder(service: string, spiffeId: string, nowMs: number): Promise<string | undefined>
 }

@@ -39,6 +39,8 @@ export interface EntryStore {
   matchEntries(facts: readonly string[]): Promise<readonly StoredEntry[]>
   /** Those that share a selector with `facts` but ask for more, the nearest first. */
   nearEntries(facts: readonly string[], limit: number): Promise<readonly StoredEntry[]>
+  /** Those that ask for a fact which one of `facts` may be a misspelling of. */
+  similarEntries(facts: readonly string[], limit: number): Promise<readonly StoredEntry[]>
   /** Those with this SPIFFE ID in full, and those with a template, in order of creation. */
   entriesFor(spiffeId: string, limit: number): Promise<readonly StoredEntry[]>
   countEntries(): Promise<number>

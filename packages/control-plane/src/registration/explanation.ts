@@ -14,7 +14,7 @@ export interface ExplanationDeps {
   readonly clock: Pick<Clock, 'now'>
 }
 
-const MOST = { near: 20, denials: 50, entries: 1000 } as const
+const MOST = { near: 20, denials: 50, entries: 1000, guesses: 3 } as const
 
 /** Why somebody has no identity. Throws `ERR_ENTRY_INVALID` for a question that is none. */
 export async function explainIdentity(
@@ -28,7 +28,7 @@ export async function explainIdentity(
       read(() => parseFacts(facts)),
     )
   if (spiffeId !== '') return explainId(deps, read(() => parseSpiffeId(spiffeId)).uri)
-  return { entitled: [], near: [], denials: deps.denials.newest(MOST.denials) }
+  return { entitled: [], near: [], denials: await withGuesses(deps, deps.denials.newest(MOST.denials)) }
 }
 
 async function explainFacts(deps: ExplanationDeps, facts: readonly string[]): Promise<ExplainIdentityResponse> {
@@ -36,12 +36,27 @@ async function explainFacts(deps: ExplanationDeps, facts: readonly string[]): Pr
   const { identities, problems } = await findEntitlement(store, trustDomain, facts, clock.now())
   const asked = await store.nearEntries(facts, MOST.near)
   const near = [...problems, ...asked.map((entry) => toNearMiss(entry, facts))]
+  if (identities.length === 0 && near.length === 0) near.push(...(await guess(deps, facts)))
   const isAbout = (denial: Denial): boolean => facts.every((fact) => denial.facts.includes(fact))
   return {
     entitled: [...new Set(identities.map((identity) => identity.spiffeId.uri))],
     near: near.slice(0, MOST.near),
     denials: denials.newest(MOST.denials, isAbout),
   }
+}
+
+/** Where no entry came near, the one that was perhaps meant. Guessed when an operator asks: strangers do not make us work. */
+async function withGuesses(deps: ExplanationDeps, denials: readonly Denial[]): Promise<readonly Denial[]> {
+  return Promise.all(
+    denials.map(async (denial) =>
+      denial.near.length > 0 ? denial : { ...denial, near: await guess(deps, denial.facts) },
+    ),
+  )
+}
+
+async function guess({ store }: ExplanationDeps, facts: readonly string[]): Promise<readonly NearMiss[]> {
+  const similar = await store.similarEntries(facts, MOST.guesses)
+  return similar.map((entry) => toNearMiss(entry, facts, 'no fact of it was proved: is one misspelt?'))
 }
 
 /** The entries that give the ID, measured against what was proved by those who were refused it. */

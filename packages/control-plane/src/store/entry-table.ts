@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { nearestName } from '@picket/runtime'
 import type { EntryChanged, EntryStore, EntryWrite } from '../registration/entries.ts'
 import { parseTemplate } from '../registration/entry-template.ts'
 import { ControlPlaneError } from '../error.ts'
@@ -37,6 +38,7 @@ export function createEntryTable(database: DatabaseSync): EntryStore {
   const revisionOf = database.prepare("SELECT value FROM revisions WHERE name = 'entries'")
   const grow = database.prepare("UPDATE revisions SET value = value + 1 WHERE name = 'entries' RETURNING value")
   const near = createNearSearch(database)
+  const similar = createSimilarSearch(database)
   const writer = createEntryWriter(database)
   const matched = new Map<string, readonly StoredEntry[]>()
   const revision = (): number => (revisionOf.get() as { value: number }).value
@@ -69,6 +71,9 @@ export function createEntryTable(database: DatabaseSync): EntryStore {
     },
     async nearEntries(facts, limit) {
       return near(facts, limit)
+    },
+    async similarEntries(facts, limit) {
+      return similar(facts, limit)
     },
     async entriesFor(spiffeId, limit) {
       return (named.all(spiffeId, limit) as unknown as readonly Row[]).map(toEntry)
@@ -108,6 +113,32 @@ function createNearSearch(database: DatabaseSync): (facts: readonly string[], li
       .sort((a, b) => a.lacked - b.lacked || a.seq - b.seq)
       .slice(0, limit)
       .map(({ entry }) => entry)
+  }
+}
+
+/** What is compared letter by letter: facts, selectors of one type, characters of each. */
+const SIMILAR = { facts: 8, selectors: 256, characters: 64 } as const
+
+/** The entries under the selector that a fact was perhaps meant to be: of its type, and a slip of the pen away. */
+function createSimilarSearch(database: DatabaseSync): (facts: readonly string[], limit: number) => StoredEntry[] {
+  const ofType = database.prepare(
+    'SELECT DISTINCT selector FROM entry_selectors WHERE selector >= ? AND selector < ? LIMIT ?',
+  )
+  const under = database.prepare(`
+    SELECT ${COLUMNS} FROM entries WHERE seq IN (SELECT entry FROM entry_selectors WHERE selector = ?) ORDER BY seq LIMIT ?`)
+  const isShort = (text: string): boolean => text.length <= SIMILAR.characters
+
+  function meant(fact: string): string | undefined {
+    const type = fact.slice(0, fact.indexOf(':'))
+    const rows = ofType.all(`${type}:`, `${type};`, SIMILAR.selectors) as { selector: string }[]
+    return nearestName(fact, rows.map(({ selector }) => selector).filter(isShort))
+  }
+
+  return (facts, limit) => {
+    const meantByEach = facts.filter(isShort).slice(0, SIMILAR.facts).map(meant)
+    const selectors = new Set(meantByEach.filter((selector) => selector !== undefined))
+    const rows = [...selectors].flatMap((selector) => under.all(selector, limit) as unknown as readonly Row[])
+    return rows.slice(0, limit).map(toEntry)
   }
 }
 
