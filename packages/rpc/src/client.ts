@@ -18,6 +18,7 @@ export function connectControlPlane(
   const channels = new Set<Channel>()
   let current: Channel | undefined
   let disposed = false
+  let group: string | undefined
 
   function channel(): Channel {
     if (disposed) throw new RpcError('ERR_RPC_CANCELLED', 'the client is closed')
@@ -31,7 +32,14 @@ export function connectControlPlane(
     return opened
   }
 
+  /** That of the connection before is told until the next has made its handshake. */
+  function groupNow(): string | undefined {
+    group = current?.server.group ?? group
+    return group
+  }
+
   function retire(): void {
+    groupNow()
     current?.retire()
     current = undefined
   }
@@ -56,7 +64,7 @@ export function connectControlPlane(
     sync: (signal, call) => openSyncStream(channel(), signal, call),
     release: retire,
     get keyExchangeGroup() {
-      return current?.server.group
+      return groupNow()
     },
     async [Symbol.asyncDispose]() {
       disposed = true

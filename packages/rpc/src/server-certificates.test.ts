@@ -141,6 +141,8 @@ suite('certificates', () => {
       assert.equal(await outcomeOf(client.issue({ csr: CSR })), 'ok')
       assert.equal(await Promise.race([stream.closed, systemClock.sleep(50).then(() => 'open')]), 'open')
       assert.equal(client.keyExchangeGroup, 'X25519MLKEM768')
+      client.release()
+      assert.equal(client.keyExchangeGroup, 'X25519MLKEM768', 'told until the next connection is there')
     })
 
     const gone: Record<string, (authority: TestAuthority) => BundleSource> = {
