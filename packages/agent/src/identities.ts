@@ -198,7 +198,8 @@ class Keeper implements Identities {
 
   /** By what the chain says of its authority: the SVID was verified when it came. */
   #isRevoked({ id, chain }: X509Svid): boolean {
-    const { revocations, ...source } = this.#deps.bundles.value
+    const source = this.#deps.bundles.value
+    const { revocations } = source
     if (!revocations || revocations.subjects.length === 0) return false
     const authorityKeyId = chain.at(-1)?.authorityKeyId
     const authorities = source.bundleFor(id.trustDomain)?.x509Authorities ?? []

@@ -1,4 +1,5 @@
 import type { TrustDomain } from '@picket/identity'
+import { createTurns } from '@picket/runtime'
 import type { Authority, AuthorityDeps, AuthorityRecord, PrepareOptions } from './authority.ts'
 import type { AuthorityKeeper } from './authority-keeper.ts'
 import { makeAuthority } from './authority-making.ts'
@@ -23,7 +24,7 @@ export function createDriver(
   deps: AuthorityDeps,
 ): Authority {
   const { trustDomain } = options
-  const inTurn = createTurns()
+  const inTurn = createClosableTurns()
   const change = (event: SlotEvent): Promise<void> => inTurn(() => keeper.apply(event))
   const find = (kind: AuthorityKind, isIt: (record: AuthorityRecord) => boolean): AuthorityRecord =>
     keeper.authorities.value.find((record) => record.kind === kind && isIt(record))!
@@ -88,19 +89,16 @@ interface Turns {
   close(): Promise<void>
 }
 
-/** One after the other, in the order of the calls, whether those before succeeded or not. */
-function createTurns(): Turns {
-  let last: Promise<unknown> = Promise.resolve()
+function createClosableTurns(): Turns {
+  const inTurn = createTurns()
   let isClosed = false
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (isClosed) return Promise.reject(new CaError('ERR_AUTHORITY_STATE', 'the authority is closed'))
-    const mine = last.then(work)
-    last = mine.catch(() => {})
-    return mine
+  async function whileOpen<T>(work: () => Promise<T>): Promise<T> {
+    if (isClosed) throw new CaError('ERR_AUTHORITY_STATE', 'the authority is closed')
+    return inTurn(work)
   }
   async function close(): Promise<void> {
     isClosed = true
-    await last
+    await inTurn(async () => {})
   }
-  return Object.assign(inTurn, { close })
+  return Object.assign(whileOpen, { close })
 }

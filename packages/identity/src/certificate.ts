@@ -1,6 +1,6 @@
 import { hash, type KeyObject } from 'node:crypto'
 import { TAG } from './der-element.ts'
-import { DerReader, toDate, toOctets, toSmallInteger } from './der-reader.ts'
+import { DerReader, readSigned, toDate, toSmallInteger } from './der-reader.ts'
 import { der, encodeDer, parseDer } from './der.ts'
 import { IdentityError } from './error.ts'
 import { readExtensions, toExtensionFields } from './extension-reader.ts'
@@ -57,11 +57,8 @@ class ParsedCertificate {
   /** Throws `IdentityError`. */
   constructor(bytes: Uint8Array) {
     const root = parseDer(bytes)
-    const outer = new DerReader(root, TAG.sequence, 'a certificate')
-    const signed = outer.take(TAG.sequence)
-    const algorithm = outer.take(TAG.sequence)
-    this.#signature = toOctets(outer.take(TAG.bitString))
-    outer.end()
+    const { signed, algorithm, signature } = readSigned(root, 'a certificate')
+    this.#signature = signature
     this.der = root.der
     this.#signed = signed.der
 

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { toSerialNumber, type Certificate } from './certificate.ts'
 import { scanDer, TAG, type DerElement } from './der-element.ts'
-import { DerReader, toDate, toOctets, toSmallInteger } from './der-reader.ts'
+import { DerReader, readSigned, toDate, toSmallInteger } from './der-reader.ts'
 import { der, encodeDer, parseDer, type DerValue } from './der.ts'
 import { IdentityError } from './error.ts'
 import { readExtensions, toExtensionFields } from './extension-reader.ts'
@@ -62,11 +62,8 @@ class ParsedCrl {
   /** Throws `IdentityError`. */
   constructor(bytes: Uint8Array) {
     const root = parseDer(bytes, MAX_CRL_BYTES, { elements: MAX_ELEMENTS })
-    const outer = new DerReader(root, TAG.sequence, 'a CRL')
-    const signed = outer.take(TAG.sequence)
-    const algorithm = outer.take(TAG.sequence)
-    this.#signature = toOctets(outer.take(TAG.bitString))
-    outer.end()
+    const { signed, algorithm, signature } = readSigned(root, 'a CRL')
+    this.#signature = signature
     this.der = root.der
     this.#signed = signed.der
 

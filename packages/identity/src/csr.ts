@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { TAG, type DerElement } from './der-element.ts'
-import { DerReader, toOctets, toSmallInteger } from './der-reader.ts'
+import { DerReader, readSigned, toSmallInteger } from './der-reader.ts'
 import { der, encodeDer, parseDer, toOid } from './der.ts'
 import { EMPTY_NAME } from './distinguished-name.ts'
 import { IdentityError } from './error.ts'
@@ -36,11 +36,8 @@ const ATTRIBUTES_TAG = 0xa0
 /** Throws `ERR_DER`, `ERR_CSR`, `ERR_CSR_PROOF`, `ERR_KEY`, `ERR_UNSUPPORTED_ALGORITHM` or `ERR_CERTIFICATE`. */
 export function parseCsr(bytes: Uint8Array): Csr {
   const root = parseDer(bytes, MAX_CSR_BYTES)
-  const outer = new DerReader(root, TAG.sequence, 'a CSR')
-  const signed = outer.take(TAG.sequence)
-  const signatureAlgorithm = readSignatureAlgorithm(outer.take(TAG.sequence))
-  const signature = toOctets(outer.take(TAG.bitString))
-  outer.end()
+  const { signed, algorithm, signature } = readSigned(root, 'a CSR')
+  const signatureAlgorithm = readSignatureAlgorithm(algorithm)
 
   const fields = new DerReader(signed, TAG.sequence, 'a CSR')
   if (toSmallInteger(fields.take(TAG.integer)) !== 0) throw refusal('it is not of version 1')

@@ -39,6 +39,19 @@ export class DerReader {
   }
 }
 
+/** What certificates, requests and lists share: the signed part, the signature's algorithm, the signature. */
+export function readSigned(
+  root: DerElement,
+  what: string,
+): { readonly signed: DerElement; readonly algorithm: DerElement; readonly signature: Buffer } {
+  const outer = new DerReader(root, TAG.sequence, what)
+  const signed = outer.take(TAG.sequence)
+  const algorithm = outer.take(TAG.sequence)
+  const signature = toOctets(outer.take(TAG.bitString))
+  outer.end()
+  return { signed, algorithm, signature }
+}
+
 /** A small non-negative INTEGER, such as a version or a path length. */
 export function toSmallInteger({ content }: DerElement): number {
   if (content.length > 4 || content[0]! & 0x80) throw malformed('a small integer is negative or too large')

@@ -1,4 +1,4 @@
-import { createWatch, type Watch } from '@picket/runtime'
+import { createTurns, createWatch, type Watch } from '@picket/runtime'
 import { loadPolicyBundle } from './bundle.ts'
 import type { PolicyEngine } from './decider.ts'
 import { createPolicyEngine, type EngineOptions } from './engine.ts'
@@ -16,7 +16,7 @@ export interface PolicyStore {
 
 export function createPolicyStore(options: EngineOptions = {}): PolicyStore {
   const engine = createWatch<PolicyEngine | undefined>(undefined)
-  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = createTurns()
 
   const replace = async (bytes: Uint8Array): Promise<PolicyEngine> => {
     const bundle = await loadPolicyBundle(bytes)
@@ -30,10 +30,6 @@ export function createPolicyStore(options: EngineOptions = {}): PolicyStore {
 
   return {
     engine,
-    activate(bytes) {
-      const activation = last.then(() => replace(bytes))
-      last = activation.catch(() => {})
-      return activation
-    },
+    activate: (bytes) => inTurn(() => replace(bytes)),
   }
 }

@@ -39,4 +39,5 @@ export {
   type SettingsTable,
 } from './settings.ts'
 export { createTasks, type Tasks } from './tasks.ts'
+export { createTurns } from './turns.ts'
 export { createWatch, watchUntil, type Watch, type WatchSource } from './watch.ts'

@@ -3,6 +3,7 @@ import type { KeyAlgorithm, X509Svid } from '@picket/identity'
 import type { RotationProgress } from '@picket/rpc'
 import {
   backoffMs,
+  createTurns,
   createWatch,
   messageOf,
   type Clock,
@@ -146,16 +147,6 @@ async function prepareAnew(
   kind: AuthorityKind,
 ): Promise<void> {
   await authority.prepare(kind, { algorithm: algorithmFor(intent, kind), anew: true })
-}
-
-/** One after the other, in the order of the calls, whether those before succeeded or not. */
-function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
-    const mine = last.then(work)
-    last = mine.catch(() => {})
-    return mine
-  }
 }
 
 function readFacts(
